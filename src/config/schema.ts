@@ -1,0 +1,248 @@
+/**
+ * The settings: the only list of their names, defaults, ranges and descriptions. Flags, environment variables, the
+ * YAML file, `hostspool config` and docs/settings.md are all made from it.
+ *
+ * A setting has one dotted name everywhere. `live: true` marks those that a SIGHUP changes in a running agent.
+ * A default is written as a person would write it, and parsed like any other value.
+ */
+import { z } from 'zod';
+import { choice, duration, flag, integer, list, secret, size, sizeOrShare, text } from './kinds.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const TiB = 1024 * GiB;
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const PORT = { min: 1, max: 65_535 };
+const HOST_AND_PORT = /^(\[[0-9a-f:.]+\]|[^\s:,/]+):\d{1,5}$/i;
+const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
+const ADDRESS = /^$|^(\[[0-9a-f:.]+\]|[^\s:,/]+):\d{1,5}$/i;
+
+const path = () => text('a path');
+
+/** A group of settings: a missing one takes the defaults of its members. */
+function group<Shape extends z.ZodRawShape>(description: string, shape: Shape) {
+  return z
+    .strictObject(shape)
+    .prefault({} as never)
+    .meta({ description });
+}
+
+const collect = group('Sampling this host.', {
+  interval: duration({ min: 100, max: HOUR }).prefault('5s').meta({
+    description:
+      'Time between two samples. Samples lie on the wall-clock grid of the interval, plus a splay that is stable per host.',
+    live: true,
+  }),
+  hostname: text('a host name of 1 to 255 characters', /^[^\0\s]{1,255}$/)
+    .optional()
+    .meta({
+      description: 'Name under which this host reports, and the key of its messages. Default: the system’s host name.',
+    }),
+  details: flag().prefault(false).meta({
+    description:
+      'Also send one entry per filesystem, network interface and disk. Makes a message several times as large.',
+  }),
+  timeout: duration({ min: 10, max: MINUTE }).prefault('1s').meta({
+    description:
+      'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval.',
+  }),
+});
+
+const spool = group('The local buffer.', {
+  path: path().optional().meta({
+    description:
+      'The spool file; its companions (.lock, .seq, .reserve) lie beside it. Default: spool.db in the state directory ($STATE_DIRECTORY, else $XDG_STATE_HOME/hostspool, else ~/.local/state/hostspool).',
+  }),
+  max_bytes: size({ min: 16 * MiB, max: 16 * TiB })
+    .prefault('512MiB')
+    .meta({
+      description: 'Bound of the spool on disk. At it the oldest samples are evicted; their loss is noted.',
+    }),
+  max_age: duration({ min: MINUTE, max: 3650 * DAY })
+    .prefault('7d')
+    .meta({
+      description: 'Bound of a sample’s age. Older samples are evicted; their loss is noted.',
+    }),
+  min_free: sizeOrShare({ min: 0, max: 16 * TiB })
+    .prefault('1GiB')
+    .meta({
+      description:
+        'Free space on the spool’s filesystem below which the spool stops growing: each append then evicts what it adds.',
+    }),
+  synchronous: choice('full', 'normal').prefault('full').meta({
+    description:
+      'full: a power cut loses no sample that was appended. normal: it may lose the newest, which is noted; spares flash storage.',
+  }),
+  group: text('the name or number of a group', /^[a-z_][a-z0-9_.-]*\$?$|^\d+$/i)
+    .optional()
+    .meta({
+      description:
+        'Group whose members may read the spool, for monitoring that runs `hostspool status`. The files are then 0640, else 0600.',
+    }),
+});
+
+const tls = group('TLS to the brokers.', {
+  enabled: flag().prefault(false).meta({ description: 'Whether to use TLS.' }),
+  ca: path().optional().meta({ description: 'PEM file of the authorities to trust instead of the system’s.' }),
+  cert: path()
+    .optional()
+    .meta({ description: 'PEM file of this client’s certificate, for mutual TLS. Goes with kafka.tls.key.' }),
+  key: path().optional().meta({ description: 'PEM file of this client’s private key. Goes with kafka.tls.cert.' }),
+});
+
+const sasl = group('SASL login at the brokers.', {
+  mechanism: choice('plain', 'scram-sha-256', 'scram-sha-512').optional().meta({
+    description: 'How to log in. Without it there is no login.',
+  }),
+  username: text().optional().meta({ description: 'The user.' }),
+  password: secret()
+    .optional()
+    .meta({ description: 'The password. Better from a file than from the environment; never a flag.' }),
+});
+
+const kafka = group('The Kafka cluster.', {
+  brokers: list('host:port, several separated by commas', HOST_AND_PORT).prefault([]).meta({
+    description: 'Brokers to ask for the cluster, as host:port. An agent needs at least one.',
+  }),
+  topic: text('a topic name: 1 to 249 of A–Z a–z 0–9 . _ -', TOPIC).prefault('server-metrics').meta({
+    description: 'Topic of the samples.',
+  }),
+  group: text('a consumer group name of 1 to 150 characters', /^[^\0]{1,150}$/)
+    .prefault('metrics-to-database')
+    .meta({
+      description: 'Consumer group of the writers.',
+    }),
+  client_id: text('a client id of 1 to 200 characters', /^[^\0\s]{1,200}$/)
+    .prefault('hostspool')
+    .meta({
+      description: 'How this client calls itself in the brokers’ logs and quotas.',
+    }),
+  compression: choice('none', 'gzip', 'snappy', 'lz4', 'zstd').prefault('snappy').meta({
+    description: 'Codec of what is sent. Every codec is read.',
+  }),
+  connect_timeout: duration({ min: 100, max: 5 * MINUTE })
+    .prefault('10s')
+    .meta({
+      description: 'Time limit for a connection to a broker, TLS and login included.',
+    }),
+  request_timeout: duration({ min: 500, max: 10 * MINUTE })
+    .prefault('30s')
+    .meta({
+      description:
+        'Time limit for a broker’s answer. After it the connection is dropped and the attempt counts as failed.',
+    }),
+  session_timeout: duration({ min: 1 * SECOND, max: 30 * MINUTE })
+    .prefault('45s')
+    .meta({
+      description: 'How long a killed writer’s partitions wait before another takes them.',
+    }),
+  tls,
+  sasl,
+});
+
+const ship = group('Sending the spool to Kafka.', {
+  batch_samples: integer({ min: 1, max: 10_000 }).prefault(500).meta({ description: 'Most samples in one request.' }),
+  batch_bytes: size({ min: KiB, max: 64 * MiB })
+    .prefault('900KiB')
+    .meta({
+      description: 'Most bytes in one request, before compression. Keep it below the topic’s max.message.bytes.',
+    }),
+  max_rate: integer({ min: 0, max: 10_000_000 }).prefault(0).meta({
+    description: 'Most samples sent per second; paces the drain after an outage. 0 = unlimited.',
+    live: true,
+  }),
+});
+
+const backoff = group('Waiting between attempts against a server that failed: full jitter, Kafka and database alike.', {
+  base: duration({ min: 10, max: HOUR })
+    .prefault('1s')
+    .meta({ description: 'Upper bound of the first wait. It doubles with each failure.' }),
+  cap: duration({ min: 10, max: DAY }).prefault('60s').meta({ description: 'Upper bound of every wait.' }),
+});
+
+const writer = group('The writer: from Kafka to a database.', {
+  sink: choice('sqlserver', 'sqlite')
+    .prefault('sqlserver')
+    .meta({ description: 'The database that the writer loads.' }),
+  batch_size: integer({ min: 1, max: 100_000 }).prefault(500).meta({ description: 'Rows that trigger a load.' }),
+  batch_timeout: duration({ min: 10, max: 10 * MINUTE })
+    .prefault('2s')
+    .meta({ description: 'Age of the oldest row that triggers a load.' }),
+  batch_max: integer({ min: 1, max: 1_000_000 })
+    .prefault(10_000)
+    .meta({ description: 'Most rows in one load, under backlog.' }),
+});
+
+const sqlserver = group('The SQL Server of the writer.', {
+  host: text('a host name or address', /^\S+$/).prefault('localhost').meta({ description: 'Host of the server.' }),
+  port: integer(PORT).prefault(1433).meta({ description: 'TCP port of the server.' }),
+  database: text('a database name of 1 to 128 characters', /^[^\0]{1,128}$/)
+    .prefault('monitoring')
+    .meta({ description: 'Name of the database.' }),
+  user: text().optional().meta({ description: 'SQL login.' }),
+  password: secret()
+    .optional()
+    .meta({ description: 'Its password. Better from a file than from the environment; never a flag.' }),
+  encrypt: flag().prefault(true).meta({ description: 'Whether to encrypt the connection.' }),
+  ca: path().optional().meta({ description: 'PEM file of the authorities to trust instead of the system’s.' }),
+  trust_server_certificate: flag()
+    .prefault(false)
+    .meta({ description: 'Accept any certificate. For tests only: anybody between can read along.' }),
+});
+
+const sqlite = group('The SQLite database of local mode, and of a writer with writer.sink: sqlite.', {
+  path: path().optional().meta({ description: 'The database file. Default: metrics.db beside the spool.' }),
+});
+
+const http = group('Health and metrics over HTTP.', {
+  address: text('host:port, or empty for off', ADDRESS).optional().meta({
+    description: 'Where to listen. Default: 127.0.0.1:9464, and 127.0.0.1:9465 for a writer. Empty is off.',
+  }),
+});
+
+const log = group('The log: JSON lines on standard output.', {
+  level: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').prefault('info').meta({
+    description: 'Least level that is written.',
+    live: true,
+  }),
+  format: choice('auto', 'json', 'pretty')
+    .prefault('auto')
+    .meta({ description: 'auto: pretty on a terminal, JSON otherwise.' }),
+  stats_interval: duration({ min: 0, max: DAY }).prefault('60s').meta({
+    description: 'Time between two lines of statistics. 0 = none.',
+    live: true,
+  }),
+});
+
+const shutdown = group('Stopping.', {
+  timeout: duration({ min: 0, max: 10 * MINUTE })
+    .prefault('5s')
+    .meta({
+      description: 'How long a stopping agent still tries to ship. What is left stays in the spool.',
+    }),
+});
+
+export const settingsSchema = z.strictObject({
+  mode: choice('agent', 'writer', 'local').prefault('agent').meta({
+    description:
+      'agent: sample this host and ship to Kafka. writer: load the topic into a database. local: sample this host into a SQLite database, no server needed.',
+  }),
+  collect,
+  spool,
+  kafka,
+  ship,
+  backoff,
+  writer,
+  sqlserver,
+  sqlite,
+  http,
+  log,
+  shutdown,
+});
+
+export type Settings = z.output<typeof settingsSchema>;
