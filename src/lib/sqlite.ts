@@ -39,7 +39,7 @@ export function openSqlite(path: string, options: SqliteOptions = {}): SqliteDat
     embeddedAddon ??= loadEmbeddedAddon();
     given.nativeBinding = embeddedAddon;
   }
-  return new Database(path, given as Database.Options);
+  return new Database(path, given as unknown as Database.Options);
 }
 
 /** The version of the SQLite library inside. */
