@@ -1,0 +1,107 @@
+/**
+ * Builds build/hostspool: esbuild makes one file of src/, pkg puts it with the SQLite addon into a copy of Node as a
+ * single executable application.
+ *
+ * The copy of Node is stripped before the injection (after it, the injected blob would be lost). Nothing in the
+ * result depends on the time or the machine: two builds of one commit are the same bytes.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const out = join(root, 'build');
+const require = createRequire(import.meta.url);
+
+interface SeaTarget {
+  platform: string;
+  arch: string;
+  nodeRange: string;
+  output: string;
+}
+type BuildSea = (
+  entry: string,
+  options: { targets: SeaTarget[]; nodePath: string; signature: boolean; seaConfig: Record<string, unknown> },
+) => Promise<void>;
+
+function git(...args: string[]): string {
+  try {
+    return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
+}
+
+/** The commit that is built; `-dirty` when what is built differs from it. */
+export function describeCommit(): string {
+  const commit = git('rev-parse', '--short=12', 'HEAD');
+  if (commit === '') return 'unknown';
+  const changed = git('status', '--porcelain', '--', 'src', 'sql', 'scripts', 'package.json', 'package-lock.json');
+  return changed === '' ? commit : `${commit}-dirty`;
+}
+
+export async function bundle(entry: string, outfile: string): Promise<void> {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  await build({
+    entryPoints: [entry],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    loader: { '.sql': 'text' },
+    define: {
+      'import.meta.url': '__import_meta_url',
+      'import.meta.dirname': '__dirname',
+      BUILD_VERSION: JSON.stringify(version),
+      BUILD_COMMIT: JSON.stringify(describeCommit()),
+    },
+    banner: { js: "const __import_meta_url = require('node:url').pathToFileURL(__filename).href;" },
+    logLevel: 'warning',
+  });
+}
+
+async function main(): Promise<void> {
+  mkdirSync(join(out, 'bundle'), { recursive: true });
+  const script = join(out, 'bundle', 'hostspool.cjs');
+  await bundle(join(root, 'src', 'main.ts'), script);
+
+  const node = join(out, 'bundle', 'node');
+  copyFileSync(process.execPath, node);
+  chmodSync(node, 0o755);
+  try {
+    execFileSync('strip', [node], { stdio: 'ignore' });
+  } catch {
+    process.stderr.write('strip (binutils) is not here: the executable will be about 10 MB larger\n');
+  }
+
+  const unfinished = join(out, 'hostspool.new');
+  const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
+  await buildSea(script, {
+    targets: [{ platform: 'linux', arch: process.arch, nodeRange: 'node24', output: unfinished }],
+    nodePath: node,
+    signature: false,
+    seaConfig: {
+      assets: {
+        'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
+      },
+      useCodeCache: false,
+      disableExperimentalSEAWarning: true,
+      execArgv: ['--max-semi-space-size=1'],
+      execArgvExtension: 'none',
+    },
+  });
+  if (!existsSync(unfinished)) throw new Error('pkg made no executable');
+  // The finished file appears at once: a running older one goes on with its own.
+  renameSync(unfinished, join(out, 'hostspool'));
+  rmSync(node);
+  const megabytes = (statSync(join(out, 'hostspool')).size / 1e6).toFixed(0);
+  process.stderr.write(`build/hostspool: ${describeCommit()}, ${megabytes} MB\n`);
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,70 @@
+/**
+ * The log: one JSON object a line on standard output, or the same for people when that is a terminal.
+ *
+ * Written synchronously: the line that says why a process ended must not die with it, and there are few of them.
+ * Keys that hold secrets are masked wherever they turn up; settings are never logged whole.
+ */
+import { type DestinationStream, pino } from 'pino';
+import type { Settings } from '../config/schema.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+
+const SECRET_KEYS = ['password', 'key', 'token', 'secret', 'passphrase'];
+
+export interface LeveledLog extends Log {
+  /** Changes the least level that is written, live. */
+  setLevel(level: Settings['log']['level']): void;
+}
+
+/** Opens the log; `destination` is for tests, standard output otherwise. */
+export async function openLog(settings: Settings['log'], destination?: DestinationStream): Promise<LeveledLog> {
+  const logger = pino(
+    {
+      level: settings.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+      redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[secret]' },
+    },
+    destination ?? (await openDestination(settings.format)),
+  );
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    setLevel: (level) => {
+      logger.level = level;
+    },
+  };
+}
+
+async function openDestination(format: Settings['log']['format']): Promise<DestinationStream> {
+  const forPeople = format === 'pretty' || (format === 'auto' && process.stdout.isTTY === true);
+  if (forPeople) {
+    const { default: pretty } = await import('pino-pretty');
+    return pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'event', messageFormat: '{event} {msg}' });
+  }
+  const destination = pino.destination({ dest: 1, sync: true });
+  // Whoever read our log is gone; that is no reason to stop sampling.
+  destination.on('error', () => undefined);
+  return destination;
+}
+
+/** What a program and a person need of an error, its causes included; a stack only for what nobody foresaw. */
+export function describeError(thrown: unknown): Record<string, unknown> {
+  const error = asError(thrown);
+  const described: Record<string, unknown> = { message: error.message };
+  const code = (error as { code?: unknown }).code;
+  if (code !== undefined) described.code = code;
+  if (error instanceof HostspoolError) {
+    if (error.hint !== undefined) described.hint = error.hint;
+    described.retryable = error.retryable;
+  } else {
+    described.type = error.name;
+    described.stack = error.stack;
+  }
+  if (error.cause !== undefined) described.cause = describeError(error.cause);
+  return described;
+}
