@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { HostspoolError } from '../../../src/lib/errors.ts';
+import { openLog } from '../../../src/ops/log.ts';
+
+async function open(level: 'info' | 'debug' = 'info') {
+  const lines: Record<string, unknown>[] = [];
+  const log = await openLog(
+    { level, format: 'json', stats_interval: 0 },
+    { write: (text: string) => void lines.push(JSON.parse(text)) },
+  );
+  return { log, lines };
+}
+
+describe('the log', () => {
+  it('writes one JSON object a line with level name, time and event', async () => {
+    const { log, lines } = await open();
+    log.warn({ event: 'ship_failed', failures: 3 }, 'shipping failed');
+    expect(lines).toEqual([
+      expect.objectContaining({ level: 'warn', event: 'ship_failed', failures: 3, msg: 'shipping failed' }),
+    ]);
+    expect(Date.parse(String(lines[0]?.time))).not.toBeNaN();
+  });
+
+  it('shows an error with its code, hint and causes', async () => {
+    const { log, lines } = await open();
+    const cause = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    log.error({
+      event: 'x',
+      err: new HostspoolError('KAFKA_UNREACHABLE', 'no broker', { hint: 'start one', retryable: true, cause }),
+    });
+    expect(lines[0]?.err).toMatchObject({
+      code: 'KAFKA_UNREACHABLE',
+      message: 'no broker',
+      hint: 'start one',
+      retryable: true,
+      cause: { code: 'ECONNREFUSED' },
+    });
+  });
+
+  it('masks secrets wherever they turn up', async () => {
+    const { log, lines } = await open();
+    log.info({ event: 'x', password: 'pass-1', sasl: { password: 'pass-2' }, kafka: { sasl: { password: 'pass-3' } } });
+    expect(JSON.stringify(lines)).not.toMatch(/pass-\d/);
+  });
+
+  it('changes its level live', async () => {
+    const { log, lines } = await open();
+    log.debug({ event: 'quiet' });
+    log.setLevel('debug');
+    log.debug({ event: 'loud' });
+    expect(lines.map((line) => line.event)).toEqual(['loud']);
+  });
+});
