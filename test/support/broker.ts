@@ -1,0 +1,296 @@
+/**
+ * A real Apache Kafka broker on 127.0.0.1, in KRaft mode, one node, one process.
+ *
+ *   PLAINTEXT   for everybody
+ *   PROXIED     plaintext; it advertises the port of a TCP proxy (proxy.ts), where nothing listens until a test puts
+ *               one there: so a test cuts, stalls or refuses connections and the broker goes on running
+ *   SASL_SSL    TLS and a login: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
+ *   MUTUAL      TLS with a client certificate
+ *
+ * Its data lie in a directory of their own; `restart` keeps them and the ports. It dies with the process that started
+ * it, however that one ends (broker/run.sh).
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { type Certificate, CertificateAuthority } from './broker-certificates.ts';
+import { kafkaJars } from './broker-jars.ts';
+import { freePort } from './proxy.ts';
+
+export const SASL_USER = 'collector';
+export const SASL_PASSWORD = 'correct horse; battery';
+
+export interface BrokerOptions {
+  /** Further lines of server.properties, for instance `'auto.create.topics.enable': 'false'`. */
+  readonly properties?: Readonly<Record<string, string>>;
+}
+
+/** How clients reach the broker: plain data, so that it can be handed from one process to another. */
+export interface BrokerAddresses {
+  readonly bootstrap: string;
+  /** Where PROXIED says it is: put a TcpProxy on this port … */
+  readonly proxied: string;
+  /** … that forwards here. */
+  readonly proxyTarget: string;
+  readonly sasl: { readonly bootstrap: string; readonly username: string; readonly password: string };
+  readonly mutual: { readonly bootstrap: string; readonly client: Certificate };
+  /** PEM of the authority that issued the broker's certificates. */
+  readonly ca: string;
+}
+
+const LISTENERS = ['plaintext', 'proxied', 'sasl', 'mutual', 'controller'] as const;
+type Ports = Readonly<Record<(typeof LISTENERS)[number] | 'proxy', number>>;
+
+const JVM = ['-Xmx384m', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
+const START_LIMIT_MS = 90_000;
+const STOP_LIMIT_MS = 20_000;
+
+export class Broker implements AsyncDisposable {
+  readonly addresses: BrokerAddresses;
+  readonly #directory: string;
+  readonly #jars: string;
+  #process: ChildProcess | undefined;
+  #pid: number | undefined;
+  #output: string[] = [];
+
+  private constructor(directory: string, jars: string, addresses: BrokerAddresses) {
+    this.#directory = directory;
+    this.#jars = jars;
+    this.addresses = addresses;
+  }
+
+  /** Starts a broker with empty logs; resolves when it answers. */
+  static async start(options: BrokerOptions = {}): Promise<Broker> {
+    const jars = await kafkaJars();
+    for (let attempt = 1; ; attempt++) {
+      const broker = await Broker.#prepare(jars, options);
+      try {
+        await broker.restart();
+        return broker;
+      } catch (error) {
+        await broker.stop();
+        // Somebody took a port between our choosing it and the broker's binding it.
+        if (attempt === 3 || !String(error).includes('Address already in use')) throw error;
+      }
+    }
+  }
+
+  static async #prepare(jars: string, options: BrokerOptions): Promise<Broker> {
+    const directory = mkdtempSync(join(tmpdir(), 'hostspool-broker-'));
+    const ports = Object.fromEntries(
+      await Promise.all([...LISTENERS, 'proxy'].map(async (name) => [name, await freePort()] as const)),
+    ) as Ports;
+    const authority = new CertificateAuthority();
+    const server = authority.issue({ commonName: 'broker', names: ['127.0.0.1', 'localhost'] });
+    const properties = { ...serverProperties(directory, ports, authority.cert, server), ...options.properties };
+    writeFileSync(join(directory, 'server.properties'), propertiesFile(properties));
+    const broker = new Broker(directory, jars, {
+      bootstrap: `127.0.0.1:${ports.plaintext}`,
+      proxied: `127.0.0.1:${ports.proxy}`,
+      proxyTarget: `127.0.0.1:${ports.proxied}`,
+      sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, username: SASL_USER, password: SASL_PASSWORD },
+      mutual: { bootstrap: `127.0.0.1:${ports.mutual}`, client: authority.issue({ commonName: 'client' }) },
+      ca: authority.cert,
+    });
+    try {
+      await broker.#format();
+    } catch (error) {
+      await broker.stop();
+      throw error;
+    }
+    return broker;
+  }
+
+  get bootstrap(): string {
+    return this.addresses.bootstrap;
+  }
+
+  /** The broker's process; undefined while it is not running. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  /** What the broker printed since its last start. */
+  get output(): string {
+    return this.#output.join('\n');
+  }
+
+  /** Stops it in order if it runs, and starts it on the same data and ports; resolves when it answers. */
+  async restart(): Promise<void> {
+    await this.#end('SIGTERM');
+    this.#output = [];
+    const child = spawn(join(import.meta.dirname, 'broker/run.sh'), this.#java('kafka.Kafka', 'server.properties'), {
+      cwd: this.#directory,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#process = child;
+    child.once('exit', () => {
+      child.stdin?.destroy();
+      if (this.#process === child) this.#pid = undefined;
+    });
+    await this.#started(child);
+  }
+
+  /** Ends it in order and removes its data. */
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Ends it as a power cut would; `restart` brings it back. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async createTopic(topic: string, options: TopicOptions = {}): Promise<void> {
+    await createTopic(this.bootstrap, topic, options);
+  }
+
+  #java(main: string, ...args: readonly string[]): string[] {
+    const log = join(import.meta.dirname, 'broker/log4j2.properties');
+    return ['java', ...JVM, `-Dlog4j2.configurationFile=${log}`, '-cp', `${this.#jars}/*`, main, ...args];
+  }
+
+  async #format(): Promise<void> {
+    const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name="${SASL_USER}",password="${SASL_PASSWORD}"]`,
+    ]);
+    const [program = '', ...args] = this.#java(
+      'kafka.tools.StorageTool',
+      ...['format', '--cluster-id', 'hostspoolTestCluster00', '--config', 'server.properties', ...users],
+    );
+    await promisify(execFile)(program, args, { cwd: this.#directory });
+  }
+
+  #started(child: ChildProcess): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (what: string) => {
+        clearTimeout(limit);
+        reject(new Error(`the broker ${what}:\n${this.#output.slice(-30).join('\n')}`));
+      };
+      const limit = setTimeout(() => fail(`did not start within ${START_LIMIT_MS} ms`), START_LIMIT_MS);
+      child.once('error', (error) => fail(`could not be run: ${error.message}`));
+      child.once('exit', (code) => fail(`ended (${code}) before it had started`));
+      createInterface({ input: child.stderr as NodeJS.ReadableStream }).on('line', (line) => this.#output.push(line));
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        if (/^\d+$/.test(line) && this.#pid === undefined) this.#pid = Number(line);
+        else this.#output.push(line);
+        if (!line.includes('Kafka Server started')) return;
+        clearTimeout(limit);
+        resolve();
+      });
+    });
+  }
+
+  async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#process;
+    const pid = this.#pid;
+    this.#process = undefined;
+    this.#pid = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    const limit = setTimeout(() => child.stdin?.destroy(), STOP_LIMIT_MS);
+    if (pid === undefined) child.stdin?.destroy();
+    else process.kill(pid, signal);
+    await ended;
+    clearTimeout(limit);
+  }
+}
+
+export interface TopicOptions {
+  readonly partitions?: number;
+  /** For instance `'max.message.bytes': '1000'`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Makes a topic; resolves when its leaders are known. */
+export async function createTopic(bootstrap: string, topic: string, options: TopicOptions = {}): Promise<void> {
+  const { partitions = 1, config = {} } = options;
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  await withAdmin(bootstrap, async (admin) => {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+    });
+  });
+}
+
+/** Runs `use` with a connected admin client. */
+export async function withAdmin<Result>(bootstrap: string, use: (admin: Admin) => Promise<Result>): Promise<Result> {
+  const kafka = new Kafka({ clientId: 'test-admin', brokers: [bootstrap], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    return await use(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function serverProperties(directory: string, ports: Ports, ca: string, server: Certificate): Record<string, string> {
+  const login = 'org.apache.kafka.common.security';
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
+      `PROXIED://127.0.0.1:${ports.proxied}`,
+      `SASL://127.0.0.1:${ports.sasl}`,
+      `MUTUAL://127.0.0.1:${ports.mutual}`,
+      `CONTROLLER://127.0.0.1:${ports.controller}`,
+    ].join(','),
+    'advertised.listeners': [
+      `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
+      `PROXIED://127.0.0.1:${ports.proxy}`,
+      `SASL://127.0.0.1:${ports.sasl}`,
+      `MUTUAL://127.0.0.1:${ports.mutual}`,
+    ].join(','),
+    'listener.security.protocol.map':
+      'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.key': server.key,
+    'ssl.keystore.certificate.chain': server.cert,
+    'ssl.truststore.type': 'PEM',
+    'ssl.truststore.certificates': ca,
+    'listener.name.mutual.ssl.client.auth': 'required',
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'listener.name.sasl.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_${SASL_USER}="${SASL_PASSWORD}";`,
+    'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+    'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
+    'log.dirs': join(directory, 'data'),
+    'num.partitions': '1',
+    'num.network.threads': '2',
+    'num.io.threads': '2',
+    'default.replication.factor': '1',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '2',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    'broker.session.timeout.ms': '1500',
+    'broker.heartbeat.interval.ms': '300',
+    'auto.create.topics.enable': 'false',
+  };
+}
+
+/** A Java properties file: a PEM text becomes one line with escaped line ends. */
+function propertiesFile(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`)
+    .join('');
+}
