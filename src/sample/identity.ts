@@ -1,0 +1,42 @@
+/**
+ * UUIDs as text on the wire and as 16 bytes in a database, and the making of new ones.
+ *
+ * A UUIDv7 carries the time of its making, so run_ids and event_ids sort by age. A wall clock that steps back by less
+ * than ten seconds does not break the order; one that steps further back is followed.
+ */
+import { V7Generator } from 'uuidv7';
+
+const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Makes UUIDv7s. */
+export class UuidSource {
+  readonly #now: () => number;
+  readonly #generator = new V7Generator();
+
+  /** `now`: the wall clock, ms since the epoch. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  next(): string {
+    return this.#generator.generateOrResetWithTs(Math.floor(this.#now())).toString();
+  }
+}
+
+/** Whether the text is a UUID in its canonical writing: lower case, 8-4-4-4-12. */
+export function isUuid(text: string): boolean {
+  return CANONICAL.test(text);
+}
+
+/** The 16 bytes of a UUID in canonical writing. */
+export function uuidToBytes(uuid: string): Buffer {
+  if (!CANONICAL.test(uuid)) throw new TypeError(`not a UUID: ${uuid}`);
+  return Buffer.from(uuid.replaceAll('-', ''), 'hex');
+}
+
+/** The canonical writing of 16 bytes. */
+export function uuidFromBytes(bytes: Uint8Array): string {
+  if (bytes.length !== 16) throw new TypeError(`a UUID has 16 bytes, not ${bytes.length}`);
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
