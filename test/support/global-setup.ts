@@ -16,7 +16,7 @@ declare module 'vitest' {
   }
 }
 
-export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const reason = whyNoBroker();
   if (reason !== undefined) {
     if (process.env.CI === 'true') throw new Error(`the tests against a Kafka broker can't run: ${reason}`);
