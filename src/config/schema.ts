@@ -3,10 +3,11 @@
  * YAML file, `hostspool config` and docs/settings.md are all made from it.
  *
  * A setting has one dotted name everywhere. `live: true` marks those that a SIGHUP changes in a running agent.
- * A default is written as a person would write it, and parsed like any other value.
+ * A default is written as a person would write it, and parsed like any other value. What has no default here is either
+ * derived from the machine (resolve.ts) or absent; its `example` is what the commented example file shows.
  */
 import { z } from 'zod';
-import { choice, duration, flag, integer, list, secret, size, sizeOrShare, text } from './kinds.ts';
+import { choice, duration, flag, integer, list, path, secret, size, sizeOrShare, text } from './kinds.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -18,11 +19,13 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
 const PORT = { min: 1, max: 65_535 };
-const HOST_AND_PORT = /^(\[[0-9a-f:.]+\]|[^\s:,/]+):\d{1,5}$/i;
+// Patterns are without flags: an editor checks them too, by the JSON Schema.
+const HOST = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s:,/\\[\\]@]+)';
+const PORT_NUMBER = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
+const HOST_AND_PORT = new RegExp(`^${HOST}:${PORT_NUMBER}$`);
 const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
-const ADDRESS = /^$|^(\[[0-9a-f:.]+\]|[^\s:,/]+):\d{1,5}$/i;
-
-const path = () => text('a path');
+// Port 0 is any free one.
+const ADDRESS = new RegExp(`^$|^${HOST}:(0|${PORT_NUMBER})$`);
 
 /** A group of settings: a missing one takes the defaults of its members. */
 function group<Shape extends z.ZodRawShape>(description: string, shape: Shape) {
@@ -41,7 +44,9 @@ const collect = group('Sampling this host.', {
   hostname: text('a host name of 1 to 255 characters', /^[^\0\s]{1,255}$/)
     .optional()
     .meta({
-      description: 'Name under which this host reports, and the key of its messages. Default: the system’s host name.',
+      description: 'Name under which this host reports, and the key of its messages.',
+      derived: 'the system’s host name',
+      example: 'web-1.example.com',
     }),
   details: flag().prefault(false).meta({
     description:
@@ -55,8 +60,10 @@ const collect = group('Sampling this host.', {
 
 const spool = group('The local buffer.', {
   path: path().optional().meta({
-    description:
-      'The spool file; its companions (.lock, .seq, .reserve) lie beside it. Default: spool.db in the state directory ($STATE_DIRECTORY, else $XDG_STATE_HOME/hostspool, else ~/.local/state/hostspool).',
+    description: 'The spool file; its companions (.lock, .seq, .reserve) lie beside it.',
+    derived:
+      'spool.db in the state directory: $STATE_DIRECTORY, else $XDG_STATE_HOME/hostspool, else ~/.local/state/hostspool',
+    example: '/var/lib/hostspool/spool.db',
   }),
   max_bytes: size({ min: 16 * MiB, max: 16 * TiB })
     .prefault('512MiB')
@@ -78,36 +85,47 @@ const spool = group('The local buffer.', {
     description:
       'full: a power cut loses no sample that was appended. normal: it may lose the newest, which is noted; spares flash storage.',
   }),
-  group: text('the name or number of a group', /^[a-z_][a-z0-9_.-]*\$?$|^\d+$/i)
+  group: text('the name or number of a group', /^[A-Za-z_][A-Za-z0-9_.-]*[$]?$|^[0-9]+$/)
     .optional()
     .meta({
       description:
         'Group whose members may read the spool, for monitoring that runs `hostspool status`. The files are then 0640, else 0600.',
+      example: 'adm',
     }),
 });
 
 const tls = group('TLS to the brokers.', {
   enabled: flag().prefault(false).meta({ description: 'Whether to use TLS.' }),
-  ca: path().optional().meta({ description: 'PEM file of the authorities to trust instead of the system’s.' }),
-  cert: path()
-    .optional()
-    .meta({ description: 'PEM file of this client’s certificate, for mutual TLS. Goes with kafka.tls.key.' }),
-  key: path().optional().meta({ description: 'PEM file of this client’s private key. Goes with kafka.tls.cert.' }),
+  ca: path().optional().meta({
+    description: 'PEM file of the authorities to trust instead of the system’s.',
+    example: '/etc/hostspool/kafka-ca.pem',
+  }),
+  cert: path().optional().meta({
+    description: 'PEM file of this client’s certificate, for mutual TLS. Goes with kafka.tls.key.',
+    example: '/etc/hostspool/kafka-client.pem',
+  }),
+  key: path().optional().meta({
+    description: 'PEM file of this client’s private key. Goes with kafka.tls.cert.',
+    example: '/etc/hostspool/kafka-client.key',
+  }),
 });
 
 const sasl = group('SASL login at the brokers.', {
   mechanism: choice('plain', 'scram-sha-256', 'scram-sha-512').optional().meta({
     description: 'How to log in. Without it there is no login.',
+    example: 'scram-sha-512',
   }),
-  username: text().optional().meta({ description: 'The user.' }),
-  password: secret()
-    .optional()
-    .meta({ description: 'The password. Better from a file than from the environment; never a flag.' }),
+  username: text().optional().meta({ description: 'The user.', example: 'hostspool' }),
+  password: secret().optional().meta({
+    description: 'The password. Better from a file than from the environment; never a flag.',
+    example: '{ file: /etc/hostspool/kafka.password }',
+  }),
 });
 
 const kafka = group('The Kafka cluster.', {
   brokers: list('host:port, several separated by commas', HOST_AND_PORT).prefault([]).meta({
     description: 'Brokers to ask for the cluster, as host:port. An agent needs at least one.',
+    example: '[kafka-1:9092, kafka-2:9092]',
   }),
   topic: text('a topic name: 1 to 249 of A–Z a–z 0–9 . _ -', TOPIC).prefault('server-metrics').meta({
     description: 'Topic of the samples.',
@@ -179,29 +197,41 @@ const writer = group('The writer: from Kafka to a database.', {
 });
 
 const sqlserver = group('The SQL Server of the writer.', {
-  host: text('a host name or address', /^\S+$/).prefault('localhost').meta({ description: 'Host of the server.' }),
+  host: text('a host name or address, without port or instance', /^[^\s,/\\]+$/)
+    .prefault('localhost')
+    .meta({ description: 'Host of the server.' }),
   port: integer(PORT).prefault(1433).meta({ description: 'TCP port of the server.' }),
   database: text('a database name of 1 to 128 characters', /^[^\0]{1,128}$/)
     .prefault('monitoring')
     .meta({ description: 'Name of the database.' }),
-  user: text().optional().meta({ description: 'SQL login.' }),
-  password: secret()
-    .optional()
-    .meta({ description: 'Its password. Better from a file than from the environment; never a flag.' }),
+  user: text().optional().meta({ description: 'SQL login.', example: 'hostspool' }),
+  password: secret().optional().meta({
+    description: 'Its password. Better from a file than from the environment; never a flag.',
+    example: '{ file: /etc/hostspool/sqlserver.password }',
+  }),
   encrypt: flag().prefault(true).meta({ description: 'Whether to encrypt the connection.' }),
-  ca: path().optional().meta({ description: 'PEM file of the authorities to trust instead of the system’s.' }),
+  ca: path().optional().meta({
+    description: 'PEM file of the authorities to trust instead of the system’s.',
+    example: '/etc/hostspool/sqlserver-ca.pem',
+  }),
   trust_server_certificate: flag()
     .prefault(false)
     .meta({ description: 'Accept any certificate. For tests only: anybody between can read along.' }),
 });
 
 const sqlite = group('The SQLite database of local mode, and of a writer with writer.sink: sqlite.', {
-  path: path().optional().meta({ description: 'The database file. Default: metrics.db beside the spool.' }),
+  path: path().optional().meta({
+    description: 'The database file.',
+    derived: 'metrics.db beside the spool',
+    example: '/var/lib/hostspool/metrics.db',
+  }),
 });
 
 const http = group('Health and metrics over HTTP.', {
   address: text('host:port, or empty for off', ADDRESS).optional().meta({
-    description: 'Where to listen. Default: 127.0.0.1:9464, and 127.0.0.1:9465 for a writer. Empty is off.',
+    description: 'Where to listen. Empty is off.',
+    derived: '127.0.0.1:9464, or 127.0.0.1:9465 for a writer',
+    example: '127.0.0.1:9464',
   }),
 });
 

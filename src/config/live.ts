@@ -1,0 +1,30 @@
+/** What a SIGHUP changes: the live settings take effect, the others wait for a restart and are named. */
+import { isDeepStrictEqual } from 'node:util';
+import { settingEntries } from './catalog.ts';
+import type { ResolvedSettings } from './resolve.ts';
+
+export interface SettingChanges {
+  /** Dotted name to new value of the live settings that changed. None of them is a secret. */
+  readonly live: Readonly<Record<string, unknown>>;
+  /** Dotted names of the changed settings that need a restart. */
+  readonly restart: readonly string[];
+}
+
+export function liveChanges(before: ResolvedSettings, after: ResolvedSettings): SettingChanges {
+  const live: Record<string, unknown> = {};
+  const restart: string[] = [];
+  for (const { name, live: isLive } of settingEntries) {
+    const value = settingValue(after, name);
+    if (isDeepStrictEqual(settingValue(before, name), value)) continue;
+    if (isLive) live[name] = value;
+    else restart.push(name);
+  }
+  return { live, restart };
+}
+
+/** The value of a dotted name. */
+export function settingValue(settings: ResolvedSettings, name: string): unknown {
+  let value: unknown = settings;
+  for (const key of name.split('.')) value = (value as Readonly<Record<string, unknown>>)[key];
+  return value;
+}
