@@ -58,15 +58,21 @@ function isSettingLike(name: string): boolean {
 
 function optionOf(setting: SettingEntry): Options {
   const isSwitch = setting.kind === 'boolean';
-  const fallback = setting.derived ?? (String(setting.default ?? '') || 'none');
   return {
     type: 'string',
     group: GROUP,
     hidden: !SHOWN.has(setting.name),
-    describe: `${setting.description} (${setting.allowed}; default: ${fallback})`,
+    describe: summary(setting),
     // A switch alone means true; an empty text is a value (`--http.address=`).
     ...(isSwitch ? { coerce: (value: unknown) => (value === '' ? 'true' : value) } : { requiresArg: true }),
   };
+}
+
+/** The first sentence of the description, the choices and the default. */
+function summary({ description, choices, default: given, derived }: SettingEntry): string {
+  const [sentence = ''] = description.split(/(?<=\.) /);
+  const fallback = derived ?? (String(given ?? '') || 'none');
+  return `${sentence} (${choices === undefined ? '' : `${choices.join(', ')}; `}default: ${fallback})`;
 }
 
 function refuse(argv: Readonly<Record<string, unknown>>): void {

@@ -260,7 +260,7 @@ const shutdown = group('Stopping.', {
 export const settingsSchema = z.strictObject({
   mode: choice('agent', 'writer', 'local').prefault('agent').meta({
     description:
-      'agent: sample this host and ship to Kafka. writer: load the topic into a database. local: sample this host into a SQLite database, no server needed.',
+      'What this process does: agent samples this host and ships to Kafka, writer loads the topic into a database, local samples this host into a SQLite database without any server.',
   }),
   collect,
   spool,
