@@ -78,7 +78,7 @@ export function sizeOrShare(range: Range) {
   const parse = (text: string): SizeOrShare | undefined => {
     const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text);
     if (share !== null) {
-      const percent = Number(share[1]);
+      const percent = Math.round(Number(share[1]) * 1000) / 1000;
       return percent <= 50 ? { percent } : undefined;
     }
     const bytes = within(range, parseSize(text));
@@ -89,7 +89,8 @@ export function sizeOrShare(range: Range) {
 
 export function integer(range: Range) {
   const allowed = `a whole number from ${range.min} to ${range.max}`;
-  const parse = (text: string) => (/^-?\d+$/.test(text) ? within(range, Number(text)) : undefined);
+  // Adding 0 makes 0 of -0, which would count as a change.
+  const parse = (text: string) => (/^-?\d+$/.test(text) ? within(range, Number(text) + 0) : undefined);
   return parsed(parse, { kind: 'integer', allowed, range });
 }
 

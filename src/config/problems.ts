@@ -51,7 +51,8 @@ export function nearestSettings(wrong: string): readonly string[] {
 /** The one of `names` that is nearest to `wrong`, if it is near enough to be meant; none otherwise. */
 export function nearest(wrong: string, names: readonly string[]): readonly string[] {
   const word = wrong.toLowerCase().slice(0, 200);
-  const limit = Math.max(1, Math.min(4, Math.floor(word.length / 3)));
+  // Two letters that changed places are two changes.
+  const limit = word.length < 4 ? 1 : Math.min(4, Math.max(2, Math.floor(word.length / 4)));
   let best: string | undefined;
   let least = limit + 1;
   for (const name of names) {

@@ -72,7 +72,8 @@ class YamlWalk implements Given {
       schema: 'failsafe',
       prettyErrors: false,
       lineCounter: this.#lines,
-      logLevel: 'silent',
+      // Not `silent`, which also takes the first of several documents without a word.
+      logLevel: 'error',
     });
   }
 

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { liveChanges, type Need, requireFor } from '../../../src/config/load.ts';
+import type { HostspoolError } from '../../../src/lib/errors.ts';
+import { load } from './scratch.ts';
+
+const BROKERS = { 'kafka.brokers': 'k:9092' };
+const SECRET = { HOSTSPOOL_KAFKA_SASL_PASSWORD: 'hunter2' };
+
+function check(need: Need, flags: Record<string, unknown>, env: NodeJS.ProcessEnv = {}): HostspoolError | undefined {
+  const { settings } = load({ flags, env });
+  try {
+    requireFor(need, settings);
+    return undefined;
+  } catch (error) {
+    return error as HostspoolError;
+  }
+}
+
+describe('what a mode cannot do without', () => {
+  it('stops an agent without brokers, and names local mode as the way to try it', () => {
+    const error = check('agent', {});
+    expect(error?.code).toBe('KAFKA_BROKERS_MISSING');
+    expect(error?.hint).toContain('HOSTSPOOL_KAFKA_BROKERS');
+    expect(error?.hint).toContain('--mode=local');
+    expect(check('kafka', {})?.hint).not.toContain('--mode=local');
+  });
+
+  it('lets local mode start with nothing set, and an agent with brokers', () => {
+    expect(check('local', {})).toBeUndefined();
+    expect(check('agent', BROKERS)).toBeUndefined();
+    expect(check('kafka', BROKERS)).toBeUndefined();
+  });
+
+  it('wants a login for a writer into SQL Server, not for one into SQLite', () => {
+    expect(check('writer', BROKERS)?.message).toContain('sqlserver.user');
+    expect(check('writer', { ...BROKERS, 'writer.sink': 'sqlite' })).toBeUndefined();
+    const login = { ...BROKERS, 'sqlserver.user': 'u' };
+    expect(check('writer', login, { HOSTSPOOL_SQLSERVER_PASSWORD: 'p' })).toBeUndefined();
+  });
+});
+
+describe('settings that do not go together', () => {
+  it.each([
+    ['a certificate without its key', { 'kafka.tls.enabled': true, 'kafka.tls.cert': '/c' }, {}, 'kafka.tls.key'],
+    ['a key without its certificate', { 'kafka.tls.enabled': true, 'kafka.tls.key': '/k' }, {}, 'kafka.tls.cert'],
+    ['TLS files without TLS', { 'kafka.tls.ca': '/ca' }, {}, 'kafka.tls.enabled is false'],
+    [
+      'a mechanism without a password',
+      { 'kafka.sasl.mechanism': 'plain', 'kafka.sasl.username': 'u' },
+      {},
+      'kafka.sasl.password',
+    ],
+    ['a mechanism without a user', { 'kafka.sasl.mechanism': 'plain' }, SECRET, 'kafka.sasl.username'],
+    ['a password without a mechanism', {}, SECRET, 'kafka.sasl.mechanism'],
+    ['a first wait above the last', { 'backoff.base': '2m' }, {}, 'backoff.base: 2m is more than backoff.cap, 1m'],
+    ['an age below the interval', { 'collect.interval': '1h', 'spool.max_age': '1m' }, {}, 'spool.max_age'],
+    ['the database in the spool', { 'spool.path': '/s', 'sqlite.path': '/x/../s' }, {}, 'sqlite.path'],
+  ])('%s', (_, flags, env, named) => {
+    const error = check('agent', { ...BROKERS, ...flags }, env);
+    expect(error?.code).toBe('SETTINGS_INVALID');
+    expect(error?.message).toContain(named);
+    expect(error?.message).not.toContain('hunter2');
+  });
+
+  it('tells a batch that is larger than its bound', () => {
+    const flags = { ...BROKERS, 'writer.sink': 'sqlite', 'writer.batch_size': 200, 'writer.batch_max': 100 };
+    expect(check('writer', flags)?.message).toBe('writer.batch_size: 200 is more than writer.batch_max, 100');
+  });
+
+  it('tells them together with brokers that are missing', () => {
+    const error = check('agent', { 'backoff.base': '2m' });
+    expect(error?.code).toBe('SETTINGS_INVALID');
+    expect(error?.message).toContain('kafka.brokers');
+    expect(error?.message).toContain('backoff.base');
+  });
+
+  it('only warns of what works and is seldom meant', () => {
+    const plain = { 'kafka.sasl.mechanism': 'plain', 'kafka.sasl.username': 'u' };
+    expect(load({ flags: plain, env: SECRET }).warnings).toHaveLength(1);
+    expect(load({ flags: { ...plain, 'kafka.tls.enabled': true }, env: SECRET }).warnings).toEqual([]);
+    expect(load({ flags: { 'ship.batch_bytes': '2MiB' } }).warnings[0]).toContain('max.message.bytes');
+    expect(load({ flags: { 'sqlserver.trust_server_certificate': true } }).warnings).toEqual([]);
+    const writer = { mode: 'writer', 'sqlserver.trust_server_certificate': true };
+    expect(load({ flags: writer }).warnings[0]).toContain('any certificate');
+  });
+});
+
+describe('what a reload changes', () => {
+  const before = load({ flags: BROKERS }).settings;
+  const changes = (flags: Record<string, unknown>, env = {}) =>
+    liveChanges(before, load({ flags: { ...BROKERS, ...flags }, env }).settings);
+
+  it('is nothing when nothing changed, however it is written', () => {
+    expect(changes({ 'collect.interval': '5000ms', 'spool.max_bytes': '0.5GiB' })).toEqual({ live: {}, restart: [] });
+  });
+
+  it('tells live settings with their new value from those that need a restart', () => {
+    expect(
+      changes({ 'collect.interval': '10s', 'log.level': 'debug', 'ship.max_rate': 5, 'kafka.topic': 'x' }),
+    ).toEqual({
+      live: { 'collect.interval': 10_000, 'ship.max_rate': 5, 'log.level': 'debug' },
+      restart: ['kafka.topic'],
+    });
+  });
+
+  it('names a secret that changed, without its value', () => {
+    expect(changes({}, SECRET)).toEqual({ live: {}, restart: ['kafka.sasl.password'] });
+  });
+});
