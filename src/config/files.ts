@@ -49,7 +49,8 @@ function failed(problem: string, missing = false): FileText {
 }
 
 function readUpTo(file: number, limit: number): Uint8Array {
-  const buffer = Buffer.alloc(Math.min(limit, Math.max(1, fstatSync(file).size + 1)));
+  // Not by the size that the system tells: some file systems tell 0, and the file may be growing.
+  const buffer = Buffer.alloc(limit);
   let length = 0;
   while (length < buffer.length) {
     const count = readSync(file, buffer, length, buffer.length - length, null);

@@ -45,7 +45,10 @@ const SYNTAX: Readonly<Record<string, string>> = {
 /** Reads and walks the file; every problem names the line and column. */
 export function readYamlFile(path: string): Given {
   const file = readSmallFile(path, FILE_LIMIT);
-  if ('problem' in file) return { values: [], problems: [`cannot read ${path}: ${file.problem}`], warnings: [] };
+  if ('problem' in file) {
+    const problem = `cannot read ${path}: ${file.problem} (--config names another, --config=/dev/null none)`;
+    return { values: [], problems: [problem], warnings: [] };
+  }
   const walk = new YamlWalk(path, file.text);
   walk.run();
   const inlineSecret = walk.values.find(({ setting, value }) => setting.secret && walk.isInline(value));

@@ -48,7 +48,7 @@ describe('which source wins', () => {
   });
 
   it('stops when the file that is named is not there', () => {
-    expect(loadError({ flags: { config: '/nonexistent/hostspool.yaml' } }).message).toBe(
+    expect(loadError({ flags: { config: '/nonexistent/hostspool.yaml' } }).message).toContain(
       'cannot read /nonexistent/hostspool.yaml: there is no such file',
     );
   });

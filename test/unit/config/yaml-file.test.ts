@@ -88,14 +88,16 @@ describe('what is no settings file', () => {
 
   it('says why, and neither waits nor reads for ever', () => {
     const directory = scratchDirectory();
-    expect(messageOf(directory)).toBe(`cannot read ${directory}: it is a directory`);
+    expect(messageOf(directory)).toContain(`cannot read ${directory}: it is a directory`);
     const pipe = join(directory, 'pipe');
     mkfifoSync(pipe);
-    expect(messageOf(pipe)).toBe(`cannot read ${pipe}: it is not a regular file`);
-    expect(messageOf('/dev/zero')).toBe('cannot read /dev/zero: it is not a regular file');
+    expect(messageOf(pipe)).toContain(`cannot read ${pipe}: it is not a regular file`);
+    expect(messageOf('/dev/zero')).toContain('cannot read /dev/zero: it is not a regular file');
     const large = scratchFile('');
     truncateSync(large, 10 * 1024 * 1024);
-    expect(messageOf(large)).toBe(`cannot read ${large}: it is larger than 1024 KiB`);
+    expect(messageOf(large)).toContain(`cannot read ${large}: it is larger than 1024 KiB`);
+    // The size of this one is told as 0.
+    expect(messageOf('/proc/version')).toMatch(/the file is not a mapping|valid YAML|something here|after this key/);
     expect(messageOf(scratchFile(Uint8Array.of(0x6d, 0xff, 0xfe)))).toContain('it is not UTF-8 text');
     expect(messageOf(scratchFile('mode: a\0b'))).toContain('it is not UTF-8 text');
     expect(messageOf(scratchFile(Buffer.from('\uFEFFmode: agent', 'utf16le')))).toContain('it is not UTF-8 text');
