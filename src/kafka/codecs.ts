@@ -1,0 +1,47 @@
+/**
+ * The five codecs of Kafka, made known to kafkajs, which brings gzip alone: snappy by kafkajs-snappy, LZ4 by our own
+ * frame codec, Zstandard by Node's zlib. Every codec can be read, whatever `kafka.compression` says is sent.
+ */
+import { promisify } from 'node:util';
+import { zstdCompress, zstdDecompress } from 'node:zlib';
+import kafkajs, { CompressionTypes } from 'kafkajs';
+import snappyCodec from 'kafkajs-snappy';
+import type { Settings } from '../config/schema.ts';
+import { compressFrame, decompressFrame } from './lz4-frame.ts';
+
+/** Not among the names that Node finds in kafkajs, a CommonJS module. */
+const { CompressionCodecs } = kafkajs;
+
+/** How kafkajs speaks to a codec. */
+interface Codec {
+  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
+  decompress(buffer: Buffer): Promise<Buffer>;
+}
+
+const lz4: Codec = {
+  compress: async (encoder) => compressFrame(encoder.buffer),
+  decompress: async (buffer) => decompressFrame(buffer),
+};
+
+const compressZstd = promisify(zstdCompress);
+const decompressZstd = promisify(zstdDecompress);
+
+const zstd: Codec = {
+  compress: (encoder) => compressZstd(encoder.buffer),
+  decompress: (buffer) => decompressZstd(buffer),
+};
+
+export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {
+  none: CompressionTypes.None,
+  gzip: CompressionTypes.GZIP,
+  snappy: CompressionTypes.Snappy,
+  lz4: CompressionTypes.LZ4,
+  zstd: CompressionTypes.ZSTD,
+};
+
+/** Makes the codecs known to kafkajs; doing so again changes nothing. */
+export function registerCodecs(): void {
+  CompressionCodecs[CompressionTypes.Snappy] = snappyCodec;
+  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
+  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+}

@@ -1,0 +1,83 @@
+// biome-ignore-all lint/style/noDefaultExport: what a CommonJS module exports is the default export
+/** The parts of kafkajs 2.2.4 below its public interface that this room touches; its version is pinned exactly. */
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  /** One connection's requests: those in flight, and those that wait for a place or for the end of throttling. */
+  class RequestQueue {
+    readonly pending: readonly unknown[];
+    readonly throttleCheckTimeoutId: NodeJS.Timeout | null;
+    scheduleCheckPendingRequests(): void;
+  }
+  export default RequestQueue;
+}
+
+declare module 'kafkajs/src/loggers/index.js' {
+  import type { logCreator, logLevel } from 'kafkajs';
+
+  export function createLogger(options: { level: logLevel; logCreator: logCreator }): object;
+}
+
+declare module 'kafkajs/src/cluster/index.js' {
+  import type { ISocketFactory, KafkaConfig } from 'kafkajs';
+
+  export interface PartitionMetadata {
+    readonly partitionId: number;
+    readonly leader: number;
+  }
+  export interface FetchedPartition {
+    readonly partition: number;
+    readonly highWatermark: string;
+  }
+  export interface ClusterBroker {
+    fetch(request: {
+      maxWaitTime: number;
+      minBytes: number;
+      maxBytes: number;
+      isolationLevel: number;
+      topics: readonly {
+        topic: string;
+        partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+      }[];
+    }): Promise<{ responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }>;
+  }
+
+  /** The brokers, what they know of the topics, and the connections to them. */
+  class Cluster {
+    constructor(
+      options: Omit<KafkaConfig, 'logLevel' | 'logCreator'> & {
+        logger: object;
+        socketFactory: ISocketFactory;
+        metadataMaxAge: number;
+        allowAutoTopicCreation: boolean;
+        maxInFlightRequests: number | null;
+        isolationLevel: number;
+      },
+    );
+    connect(): Promise<void>;
+    disconnect(): Promise<void>;
+    addTargetTopic(topic: string): Promise<void>;
+    refreshMetadata(): Promise<void>;
+    refreshMetadataIfNecessary(): Promise<void>;
+    findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+    findBroker(options: { nodeId: string }): Promise<ClusterBroker>;
+    fetchTopicsOffset(
+      topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
+    ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+  }
+  export default Cluster;
+}
+
+declare module 'kafkajs/src/consumer/batch.js' {
+  import type { KafkaMessage } from 'kafkajs';
+  import type { FetchedPartition } from 'kafkajs/src/cluster/index.js';
+
+  /** What one fetch brought of one partition, without what it must not show (earlier offsets, control records). */
+  class Batch {
+    constructor(topic: string, fetchedOffset: string, partitionData: FetchedPartition);
+    readonly partition: number;
+    readonly rawMessages: readonly KafkaMessage[];
+    readonly messages: readonly KafkaMessage[];
+    isEmptyIncludingFiltered(): boolean;
+    lastOffset(): string;
+  }
+  export default Batch;
+}

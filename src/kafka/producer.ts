@@ -1,0 +1,213 @@
+/**
+ * Sends messages to Kafka; resolves when every partition has acknowledged all of them (acks = all), rejects otherwise.
+ * It never retries and never takes longer than `kafka.request_timeout`; waiting and trying again is its caller's.
+ *
+ *           first send            answered, or refused by the broker
+ *   (none) ───────────▶ connected ◀────────────┐
+ *      ▲                    │ ─────────────────┘
+ *      └── connection lost, time limit, aborted, two failures in a row: every socket of it is destroyed
+ *
+ * A new connection is a new kafkajs instance that starts at the next configured broker: kafkajs does not always find
+ * back by itself, and each attempt may then use another way in. All configured brokers are tried in one attempt.
+ *
+ * **Order.** One send at a time. The messages of a key go to one partition (murmur2, as the Java client), in their
+ * order, in one record batch, which the broker appends whole or not at all. A send that failed may have been appended
+ * all the same, even later than we look: bytes of a destroyed connection that had reached the broker's socket are
+ * still worked on. So a caller that repeats from the oldest unacknowledged message on gets duplicates, but within a
+ * partition the *first* occurrences stay in order and none is missing: whatever an old request still brings has, when
+ * something newer was sent, been appended already by its own repetition. (Only a message that the caller gave up
+ * meanwhile may turn up late.)
+ *
+ * **Not idempotent**, on purpose. Kafka's sequence numbers protect a repetition of the same batch by the same
+ * producer instance; ours may have another composition (evicted samples, other notes, another size), which the broker
+ * answers with OUT_OF_ORDER_SEQUENCE_NUMBER or, the size being equal, takes for the old batch and drops. A restarted
+ * agent has a new producer id anyway. Duplicates are found by event_id where it counts.
+ */
+import { type Message, Partitioners, type Producer } from 'kafkajs';
+import type { Settings } from '../config/schema.ts';
+import type { Clock } from '../lib/clock.ts';
+import { HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { formatDuration } from '../lib/units.ts';
+import { COMPRESSION } from './codecs.ts';
+import { KafkaConnection } from './connection.ts';
+import { isBrokersAnswer, toKafkaError } from './errors.ts';
+
+export interface OutgoingMessage {
+  readonly key: string;
+  readonly value: string | Buffer;
+  readonly headers?: Readonly<Record<string, string | Buffer>>;
+}
+
+interface Link {
+  readonly connection: KafkaConnection;
+  readonly producer: Producer;
+  connected: boolean;
+}
+
+/** A broker that makes a missing topic says at first that there is none: how long to wait before asking again, ms. */
+const TOPIC_CREATION_MS = 250;
+/** The brokers get this share of the time limit to replicate, so that they say so themselves when it is not enough. */
+const REPLICATION_SHARE = 0.8;
+const FAILURES_BEFORE_NEW_LINK = 2;
+/** How long `close` waits for an orderly end of its connections, ms. */
+const CLOSE_LIMIT_MS = 1000;
+
+export class KafkaProducer {
+  readonly #settings: Settings['kafka'];
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #closing = new AbortController();
+  #link: Link | undefined;
+  /** The send that runs, and those that wait behind it. */
+  #last: Promise<void> = Promise.resolve();
+  #failures = 0;
+  #nextBroker = 0;
+
+  private constructor(settings: Settings['kafka'], log: Log, clock: Clock) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#clock = clock;
+    this.#nextBroker = Math.floor(Math.random() * settings.brokers.length);
+    this.#link = this.#build();
+  }
+
+  /** Connects at the first `send`. Throws what is wrong with the settings or the files they name. */
+  static create(settings: Settings['kafka'], log: Log, clock: Clock): KafkaProducer {
+    return new KafkaProducer(settings, log, clock);
+  }
+
+  /**
+   * Resolves when all messages are acknowledged by all in-sync replicas. Rejects with a HostspoolError KAFKA_…, at the
+   * latest after kafka.request_timeout, counted from when its turn comes; then any part may have been appended. When
+   * `signal` aborts it rejects at once with KAFKA_ABORTED.
+   */
+  send(topic: string, messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void> {
+    const turn = this.#last.then(() => this.#send(topic, messages, signal));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Ends a running send with KAFKA_ABORTED and closes the connections. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#last;
+    const link = this.#link;
+    this.#link = undefined;
+    if (link === undefined) return;
+    const enough = new AbortController();
+    await Promise.race([
+      link.producer.disconnect().catch(() => undefined),
+      this.#clock.sleep(CLOSE_LIMIT_MS, enough.signal),
+    ]);
+    enough.abort();
+    link.connection.destroy();
+  }
+
+  async #send(topic: string, messages: readonly OutgoingMessage[], signal: AbortSignal | undefined): Promise<void> {
+    if (messages.length === 0) return;
+    const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal]);
+    if (stop.aborted) throw aborted(topic);
+    const { request_timeout, brokers } = this.#settings;
+    this.#link ??= this.#build();
+    const link = this.#link;
+    try {
+      await this.#bounded(this.#attempt(link, topic, messages, stop), link, topic, stop);
+      this.#failures = 0;
+    } catch (thrown) {
+      const error = toKafkaError(thrown, { brokers, topic });
+      // A refusal for a reason of ours (too large, no right) says that the way to Kafka is good.
+      if (error.retryable) this.#failures++;
+      if (!isBrokersAnswer(thrown) || this.#failures >= FAILURES_BEFORE_NEW_LINK) this.#drop(link);
+      this.#log.debug({ event: 'kafka_send_failed', code: error.code, topic, limit_ms: request_timeout });
+      throw error;
+    }
+  }
+
+  /** `attempt`, unless the time limit or the stop comes first. */
+  async #bounded(attempt: Promise<void>, link: Link, topic: string, stop: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    const limit = this.#settings.request_timeout;
+    const expired = this.#clock.sleep(limit, AbortSignal.any([done.signal, stop])).then(() => {
+      if (done.signal.aborted) return;
+      if (stop.aborted) throw aborted(topic);
+      const brokers = this.#settings.brokers.join(', ');
+      const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
+      throw new HostspoolError('KAFKA_TIMEOUT', `${what} from ${brokers} within ${formatDuration(limit)}`, {
+        hint: link.connected
+          ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
+          : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
+        retryable: true,
+      });
+    });
+    // Whichever loses the race still ends, with nobody left to hear of it.
+    attempt.catch(() => undefined);
+    expired.catch(() => undefined);
+    try {
+      await Promise.race([attempt, expired]);
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[], stop: AbortSignal): Promise<void> {
+    if (!link.connected) await this.#connect(link, stop);
+    try {
+      await this.#produce(link, topic, messages);
+    } catch (thrown) {
+      const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers, topic });
+      if (code !== 'KAFKA_UNKNOWN_TOPIC' && code !== 'KAFKA_NO_LEADER') throw thrown;
+      await this.#clock.sleep(TOPIC_CREATION_MS, stop);
+      if (stop.aborted) throw thrown;
+      await this.#produce(link, topic, messages);
+    }
+  }
+
+  /** Tries each configured broker once: kafkajs takes the next of its list after each that failed. */
+  async #connect(link: Link, stop: AbortSignal): Promise<void> {
+    for (let left = this.#settings.brokers.length; !link.connected; ) {
+      try {
+        await link.producer.connect();
+        link.connected = true;
+      } catch (thrown) {
+        const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers });
+        if (--left === 0 || code !== 'KAFKA_UNREACHABLE' || stop.aborted || link !== this.#link) throw thrown;
+      }
+    }
+  }
+
+  async #produce(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    const { compression, request_timeout } = this.#settings;
+    const timestamp = String(this.#clock.now());
+    await link.producer.send({
+      topic,
+      acks: -1,
+      timeout: Math.floor(request_timeout * REPLICATION_SHARE),
+      compression: COMPRESSION[compression],
+      messages: messages.map((message): Message => ({ ...message, timestamp }) as Message),
+    });
+  }
+
+  #build(): Link {
+    const connection = KafkaConnection.open({
+      settings: this.#settings,
+      log: this.#log,
+      firstBroker: this.#nextBroker++,
+    });
+    const producer = connection.kafka.producer({
+      createPartitioner: Partitioners.DefaultPartitioner,
+      allowAutoTopicCreation: true,
+    });
+    return { connection, producer, connected: false };
+  }
+
+  #drop(link: Link): void {
+    this.#failures = 0;
+    if (this.#link === link) this.#link = undefined;
+    link.connection.destroy();
+  }
+}
+
+function aborted(topic: string): HostspoolError {
+  return new HostspoolError('KAFKA_ABORTED', `sending to topic ${topic} was broken off`, { retryable: true });
+}
