@@ -1,0 +1,57 @@
+/**
+ * Asks the kernel how full a filesystem is, without ever being held by one that does not answer.
+ *
+ *     start(path) ─▶ outstanding ─▶ answered, or failed: the slot is free again
+ *                        └─▶ stuck: keeps its slot, is never asked a second time until it returns
+ *
+ * statfs on a dead mount can last for ever, and Node runs it on one of four threads that nothing can take back: four
+ * stuck calls would stop every other file operation of the process. So there is one outstanding call per path and two
+ * in all, and who asks for more is refused at once.
+ */
+import { statfs } from 'node:fs/promises';
+
+/** What statfs(2) says. The three counts are in units of `frsize` bytes, or of `bsize` where a system has no frsize. */
+export interface FilesystemUsage {
+  readonly bsize: number;
+  readonly frsize?: number;
+  readonly blocks: number;
+  /** Free blocks, those reserved for root included. */
+  readonly bfree: number;
+  /** Blocks available to users. */
+  readonly bavail: number;
+}
+
+export type Statfs = (path: string) => Promise<FilesystemUsage>;
+
+export const systemStatfs: Statfs = (path) => statfs(path);
+
+const SLOTS = 2;
+
+export class StatfsCalls {
+  readonly #statfs: Statfs;
+  readonly #outstanding = new Set<string>();
+
+  constructor(statfs: Statfs) {
+    this.#statfs = statfs;
+  }
+
+  /** Paths whose call has not returned. */
+  get outstanding(): ReadonlySet<string> {
+    return this.#outstanding;
+  }
+
+  /** Begins a call; undefined where the last one on this path, or any two, have not returned. */
+  start(path: string): Promise<FilesystemUsage> | undefined {
+    if (this.#outstanding.has(path) || this.#outstanding.size >= SLOTS) return undefined;
+    this.#outstanding.add(path);
+    return this.#run(path);
+  }
+
+  async #run(path: string): Promise<FilesystemUsage> {
+    try {
+      return await this.#statfs(path);
+    } finally {
+      this.#outstanding.delete(path);
+    }
+  }
+}

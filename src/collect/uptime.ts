@@ -1,0 +1,23 @@
+/** Seconds since the host (in a container that shows its own: the container) was booted, from /proc/uptime. */
+import type { Collector, Fields } from './collector.ts';
+import type { KernelFile } from './kernel-file.ts';
+import { round2 } from './values.ts';
+
+export class UptimeCollector implements Collector {
+  readonly name = 'uptime';
+  readonly #uptime: KernelFile;
+
+  constructor(uptime: KernelFile) {
+    this.#uptime = uptime;
+  }
+
+  collect(): Fields {
+    const seconds = round2(this.#uptime.read().decimal());
+    if (Number.isNaN(seconds)) throw this.#uptime.garbled('seconds');
+    return { uptime_seconds: seconds };
+  }
+
+  close(): void {
+    this.#uptime.close();
+  }
+}
