@@ -1,0 +1,167 @@
+/**
+ * The spool file, and everything that can befall it. Whoever wants something done with it gets it done, or learns that
+ * it could not be; nobody above handles a disk.
+ *
+ *                 full: unlink the reserve, repeat          damaged: set aside, carry over, repeat
+ *        ┌────┐ ──────────────────────────────────▶ done ◀──────────────────────────────────┌────┐
+ *        │ ok │                                                                             │ ok │
+ *        └────┘ ──── full without reserve ──▶ failing ◀── unwritable, or not recoverable ── └────┘
+ *                                               │  ▲
+ *                              any success ─▶ ok┘  └ any failure (not logged again)
+ *
+ * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
+ * could not even be opened, the next attempt opens it.
+ */
+import { dirname } from 'node:path';
+import type { Clock } from '../lib/clock.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { type Fault, faultOf } from './faults.ts';
+import type { SpoolFiles } from './files.ts';
+import { type Permissions, refusal } from './permissions.ts';
+import type { RecoveryRequest, SpoolPorts } from './ports.ts';
+import type { Reserve } from './reserve.ts';
+import { Store } from './store.ts';
+
+export interface GuardedStoreOptions {
+  readonly files: SpoolFiles;
+  readonly synchronous: 'full' | 'normal';
+  readonly permissions: Permissions;
+  readonly reserve: Reserve;
+  readonly ports: SpoolPorts;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What the tail file, or memory, knows of the newest run: for the recovery. */
+  readonly tail: () => RecoveryRequest['tail'];
+  /** Called with each newly opened store, before anything else is done with it. May throw what SQLite throws. */
+  readonly opened: (store: Store) => void;
+}
+
+export class GuardedStore {
+  readonly #options: GuardedStoreOptions;
+  #store: Store | undefined;
+  #failing: Fault | undefined;
+  #closed = false;
+
+  constructor(options: GuardedStoreOptions) {
+    this.#options = options;
+  }
+
+  /** Why the last attempt failed; undefined after one that succeeded. */
+  get failing(): Fault | undefined {
+    return this.#failing;
+  }
+
+  /** The first opening. A spool that is not ours to open or change is the operator's: it throws. A fault does not. */
+  open(): void {
+    this.attempt(() => {}, true);
+  }
+
+  /** Does it, and answers with its result in a list; or answers an empty one: it could not be done. */
+  attempt<Result>(action: (store: Store) => Result, first = false): [Result] | [] {
+    if (this.#closed) return [];
+    let recovered = false;
+    for (;;) {
+      try {
+        this.#store ??= this.#open();
+        const result = action(this.#store);
+        this.#succeeded();
+        return [result];
+      } catch (error) {
+        if (error instanceof HostspoolError) throw error;
+        const fault = faultOf(error);
+        if (fault === undefined) throw error;
+        if (fault === 'full' && this.#spendReserve()) continue;
+        if (fault === 'damaged' && !recovered) {
+          recovered = true;
+          if (this.#recover(asError(error))) continue;
+        }
+        const refused = first && fault === 'unwritable' ? refusal(this.#options.files.database, error) : undefined;
+        if (refused !== undefined) throw refused;
+        this.#failed(fault, asError(error));
+        return [];
+      }
+    }
+  }
+
+  /** Logs once if the file is no longer the one at its path. */
+  watch(): void {
+    if (this.#store === undefined || this.#store.isInPlace()) return;
+    this.#options.log.error(
+      { event: 'spool_replaced', path: this.#options.files.database },
+      'the spool file was moved or deleted under the running agent; it goes on in a new one',
+    );
+    this.#release();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  #open(): Store {
+    const { files, synchronous, ports, permissions, opened } = this.#options;
+    permissions.prepare();
+    const store = Store.open({ files, synchronous, ports });
+    try {
+      opened(store);
+      permissions.secure();
+      return store;
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  }
+
+  #release(): void {
+    const store = this.#store;
+    this.#store = undefined;
+    try {
+      store?.close();
+    } catch (error) {
+      this.#options.log.warn({ event: 'spool_close_failed', err: asError(error) });
+    }
+  }
+
+  #spendReserve(): boolean {
+    const { reserve, log, files } = this.#options;
+    if (!reserve.spend()) return false;
+    log.warn(
+      { event: 'spool_reserve_spent', path: files.reserve, filesystem: dirname(files.database) },
+      'the disk is full; the spool goes on with the space it had kept',
+    );
+    return true;
+  }
+
+  #recover(cause: Error): boolean {
+    const { files, ports, clock, log, tail } = this.#options;
+    log.error({ event: 'spool_damaged', path: files.database, err: cause }, 'the spool file is damaged; recovering it');
+    this.#release();
+    try {
+      ports.recover({ path: files.database, clock, log, tail: tail() });
+      return true;
+    } catch (error) {
+      if (faultOf(error) === undefined) throw error;
+      log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });
+      return false;
+    }
+  }
+
+  #failed(fault: Fault, error: Error): void {
+    if (this.#failing !== fault) {
+      this.#options.log.error(
+        { event: 'spool_unwritable', fault, path: this.#options.files.database, err: error },
+        fault === 'full'
+          ? 'the disk is full; samples that can’t be stored are counted as lost'
+          : 'the spool can’t be written; samples that can’t be stored are counted as lost',
+      );
+    }
+    this.#failing = fault;
+  }
+
+  #succeeded(): void {
+    if (this.#failing === undefined) return;
+    this.#failing = undefined;
+    this.#options.log.info({ event: 'spool_writable', path: this.#options.files.database });
+  }
+}

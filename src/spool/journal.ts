@@ -1,0 +1,230 @@
+/**
+ * Every transaction of the spool goes through here, and so does what must be true in each of them: this run has begun
+ * in the file, and what memory owes the file is paid first.
+ *
+ *   write(body) = begin this run, if it has not ─┐
+ *                 pay what is owed               ├─ one transaction; after its commit memory follows
+ *                 body                          ─┘
+ *
+ * A file that is opened anew (the first time, or recovered under the running agent) has not begun this run, so the next
+ * write does it again; all of it can be repeated. Where the very first cannot be committed, the run goes on in memory
+ * and in the tail file until one can.
+ */
+import { uuidToBytes } from '../sample/identity.ts';
+import type { Bounds } from './bounds.ts';
+import { Contents } from './contents.ts';
+import type { GuardedStore } from './guarded-store.ts';
+import type { GuardedTail } from './guarded-tail.ts';
+import { Notes } from './notes.ts';
+import { Owed } from './owed.ts';
+import type { SpoolPorts } from './ports.ts';
+import { beginRun, endRun, settleEarlierRuns } from './runs.ts';
+import { parseShippingState, type ShippingState } from './shipping-state.ts';
+import type { SpoolOptions } from './spool.ts';
+import type { Store } from './store.ts';
+
+export interface JournalOptions {
+  readonly spool: SpoolOptions;
+  /** UUIDv7 of a spool that has none yet. */
+  readonly newId: string;
+  readonly runId: string;
+  readonly ports: SpoolPorts;
+  readonly tail: GuardedTail;
+  readonly bounds: Bounds;
+  /** Makes the guarded store that tells this journal of each file it opens. */
+  readonly guard: (opened: (store: Store) => void) => GuardedStore;
+}
+
+/** What a transaction does; answers how many samples it deleted. */
+export type TransactionBody = (store: Store, notes: Notes) => number;
+
+export class Journal {
+  readonly runId: string;
+  readonly runBytes: Buffer;
+  readonly owed = new Owed();
+  readonly contents: Contents;
+  /** Notes that are being sent. */
+  readonly notesHandedOut = new Set<number>();
+  readonly #options: JournalOptions;
+  readonly #guard: GuardedStore;
+  #notes: Notes | undefined;
+  #id: string;
+  #shipping = parseShippingState(undefined);
+  #begun = false;
+  #settled = 0;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+    this.runId = options.runId;
+    this.runBytes = uuidToBytes(options.runId);
+    this.#id = options.newId;
+    this.contents = new Contents(options.spool.clock.bootId());
+    this.#guard = options.guard((store) => this.#opened(store));
+  }
+
+  /** Identifies the spool file; made with it. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Whether this run, and what earlier runs left open, is committed. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** The last number of this run that was stored or is owed as a hole. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  get shipping(): ShippingState {
+    return this.#shipping;
+  }
+
+  /** Opens the file and begins the run; see GuardedStore.open for what throws. */
+  open(): void {
+    const { tail, spool, ports } = this.#options;
+    this.#guard.open();
+    const begun = this.write();
+    ports.reached('open:begun');
+    if (spool.purpose === 'agent') tail.begin(this.runId, begun);
+    ports.reached('open:settled');
+  }
+
+  /** The tail file was opened late: what it holds of earlier runs is settled with the next write. */
+  reopenTail(): void {
+    const { tail } = this.#options;
+    if (tail.isOpen || !tail.open()) return;
+    tail.begin(this.runId, false);
+    this.#begun = false;
+  }
+
+  /** This number and all before it are stored, or owed as holes. */
+  settle(seq: number): void {
+    this.#settled = Math.max(this.#settled, seq);
+  }
+
+  saveShipping(state: ShippingState): void {
+    this.#shipping = { ...state };
+    this.owed.shipping(JSON.stringify(state));
+  }
+
+  /** Reads; answers a list with the result, or an empty one if the file can't be read. */
+  read<Result>(action: (store: Store, notes: Notes) => Result): [Result] | [] {
+    return this.#guard.attempt((store) => action(store, this.#notesOf(store)));
+  }
+
+  /**
+   * Commits; answers whether it did. The body may run more than once, each time on a file in which the one before has
+   * left nothing. `single`: the body is one statement, which needs no transaction around it.
+   */
+  write(body: TransactionBody = () => 0, single = false): boolean {
+    let deleted = 0;
+    const [written] = this.#guard.attempt((store) => {
+      if (single && this.#begun && this.owed.isEmpty) {
+        body(store, this.#notesOf(store));
+      } else {
+        deleted = this.#transaction(store, body);
+        this.#committed(deleted);
+      }
+      return true;
+    });
+    if (deleted > 0) this.read((store) => this.contents.refreshOldest(store));
+    return written ?? false;
+  }
+
+  /** Marks the run as stopped in order; answers whether that is committed. */
+  end(): boolean {
+    const { clock } = this.#options.spool;
+    return this.write((store, notes) => {
+      endRun(store, notes, this.runBytes, this.#settled, clock.now());
+      return 0;
+    });
+  }
+
+  watch(): void {
+    this.#guard.watch();
+  }
+
+  close(): void {
+    this.#guard.close();
+  }
+
+  /** Why the last attempt failed. */
+  get failing(): GuardedStore['failing'] {
+    return this.#guard.failing;
+  }
+
+  #opened(store: Store): void {
+    this.#begun = false;
+    this.notesHandedOut.clear();
+    this.owed.forgetNotes();
+    this.#notes = new Notes(store, {
+      has: (id) => this.notesHandedOut.has(id) || this.owed.isDelivered(id),
+    });
+    this.contents.load(store);
+    this.#id = store.state('spool_id') ?? this.#id;
+    this.#shipping = parseShippingState(store.state('shipping'));
+    this.#options.bounds.measure(store);
+  }
+
+  #notesOf(store: Store): Notes {
+    return this.#notes ?? new Notes(store, this.notesHandedOut);
+  }
+
+  #transaction(store: Store, body: TransactionBody): number {
+    const { spool, ports } = this.#options;
+    const notes = this.#notesOf(store);
+    const at = spool.clock.now();
+    let deleted = 0;
+    store.database
+      .transaction(() => {
+        if (!this.#begun) this.#begin(store, notes, at);
+        deleted = this.owed.apply(store, notes, this.runBytes, at) + body(store, notes);
+        ports.reached('write:before-commit');
+      })
+      .immediate();
+    ports.reached('write:committed');
+    return deleted;
+  }
+
+  #committed(deleted: number): void {
+    const { tail, spool } = this.#options;
+    if (!this.#begun && spool.purpose === 'agent') {
+      this.contents.began(this.runId, spool.hostname);
+      tail.settle(this.#settled);
+    }
+    this.#begun = true;
+    this.owed.paid();
+    this.contents.deleted(deleted);
+  }
+
+  #begin(store: Store, notes: Notes, at: number): void {
+    const { spool, tail } = this.#options;
+    const { hostname, purpose, clock, interval, version, maxBytes, maxAge } = spool;
+    const current = purpose === 'agent' ? this.runId : undefined;
+    settleEarlierRuns(store, notes, { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at });
+    store.setState.run('spool_id', this.#id);
+    store.reserveIds(this.contents.lastId);
+    if (purpose !== 'agent') return;
+    beginRun(store, {
+      run_id: this.runBytes,
+      hostname,
+      boot_id: clock.bootId(),
+      started_at: Math.round(at),
+      interval_ms: Math.round(interval),
+      last_seq: this.#settled,
+      acked_seq: 0,
+      ended: null,
+    });
+    const agent = {
+      hostname,
+      pid: process.pid,
+      version,
+      max_bytes: maxBytes,
+      max_age_ms: maxAge,
+      interval_ms: interval,
+    };
+    store.setState.run('agent', JSON.stringify(agent));
+  }
+}

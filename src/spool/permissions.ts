@@ -1,0 +1,148 @@
+/**
+ * Who may read the spool: its owner, and the members of one group where `spool.group` is set. Samples tell what a host
+ * does all day, so nobody else, whatever the umask.
+ *
+ * The modes are set on the open file, not left to creation. SQLite gives its side files the mode of the database but,
+ * unless it runs as root, not its group; so they are set again once they are there. Files of a spool that root opens
+ * (`sudo hostspool drain`) keep belonging to the spool's owner, or the agent could not open them afterwards.
+ */
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { errorCode, HostspoolError } from '../lib/errors.ts';
+import type { SpoolFiles } from './files.ts';
+
+export class Permissions {
+  readonly #files: SpoolFiles;
+  readonly #gid: number | undefined;
+  readonly #self = process.geteuid?.() ?? 0;
+
+  /** Throws SPOOL_GROUP if the group is not known. */
+  constructor(files: SpoolFiles, group: string | undefined) {
+    this.#files = files;
+    this.#gid = group === undefined ? undefined : groupId(group);
+  }
+
+  get fileMode(): number {
+    return this.#gid === undefined ? 0o600 : 0o640;
+  }
+
+  /**
+   * Makes the directory if it is missing, and makes sure that this process may work in it and on every file that is
+   * already there. Throws SPOOL_PERMISSION or SPOOL_READ_ONLY.
+   */
+  prepare(): void {
+    const directory = dirname(this.#files.database);
+    this.#refused(directory, () => {
+      const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+      if (made !== undefined) this.#secureDirectories(directory, made);
+      accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    });
+    for (const file of Object.values(this.#files)) this.#checkFile(file);
+    this.#refused(this.#files.database, () => {
+      const isNew = statSync(this.#files.database, { throwIfNoEntry: false }) === undefined;
+      closeSync(openSync(this.#files.database, constants.O_RDWR | constants.O_CREAT, this.fileMode));
+      if (isNew && this.#self === 0) chownSync(this.#files.database, statSync(directory).uid, process.getegid?.() ?? 0);
+    });
+    this.secure();
+  }
+
+  /** Sets mode and owner of every file of the spool that is there. */
+  secure(): void {
+    const owner = statSync(this.#files.database, { throwIfNoEntry: false });
+    const uid = this.#self === 0 ? owner?.uid : undefined;
+    for (const file of Object.values(this.#files)) this.#secureFile(file, uid);
+  }
+
+  #secureFile(file: string, uid: number | undefined): void {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    const wanted = { uid: uid ?? found.uid, gid: this.#gid ?? found.gid };
+    this.#refused(file, () => {
+      if (wanted.uid !== found.uid || wanted.gid !== found.gid) chownSync(file, wanted.uid, wanted.gid);
+      if ((found.mode & 0o7777) !== this.fileMode) chmodSync(file, this.fileMode);
+    });
+  }
+
+  #secureDirectories(leaf: string, made: string): void {
+    for (let directory = leaf; ; directory = dirname(directory)) {
+      if (this.#gid !== undefined) chownSync(directory, this.#self, this.#gid);
+      chmodSync(directory, this.#gid === undefined ? 0o700 : 0o750);
+      if (directory === made || directory === dirname(directory)) return;
+    }
+  }
+
+  #checkFile(file: string): void {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isFile()) {
+      throw new HostspoolError('SPOOL_PERMISSION', `${file} is in the way: it is not a file`, {
+        hint: 'move it away, or set spool.path to another place',
+      });
+    }
+    if (this.#self !== 0 && found.uid !== this.#self) {
+      throw new HostspoolError(
+        'SPOOL_PERMISSION',
+        `${file} belongs to uid ${found.uid}, and this process runs as uid ${this.#self}`,
+        { hint: `run hostspool as the owner, or give it the file: chown ${this.#self} ${file}` },
+      );
+    }
+    this.#refused(file, () => accessSync(file, constants.R_OK | constants.W_OK));
+  }
+
+  #refused(path: string, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      throw refusal(path, error) ?? error;
+    }
+  }
+}
+
+/** The system's refusal as an error that says what to do; undefined for anything but a refusal. */
+export function refusal(path: string, cause: unknown): HostspoolError | undefined {
+  switch (errorCode(cause)) {
+    case 'EROFS':
+    case 'SQLITE_READONLY':
+    case 'SQLITE_READONLY_DIRECTORY':
+      return new HostspoolError('SPOOL_READ_ONLY', `${path} is on a read-only filesystem`, {
+        hint: 'set spool.path to a place on a writable filesystem, or remount this one writable',
+        cause,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return new HostspoolError('SPOOL_PERMISSION', `this process (uid ${process.geteuid?.()}) may not write ${path}`, {
+        hint: 'make the directory and the files in it belong to the user that hostspool runs as, or set spool.path',
+        cause,
+      });
+    case 'ENOTDIR':
+    case 'EISDIR':
+    case 'EEXIST':
+      return new HostspoolError('SPOOL_PERMISSION', `${path} can't be a spool: a part of the path is not a directory`, {
+        hint: 'set spool.path to a file in a directory',
+        cause,
+      });
+    default:
+      return undefined;
+  }
+}
+
+/** The number of a group, given by name or number. */
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const lines = readFileSync('/etc/group', 'utf8').split('\n');
+  const entry = lines.map((line) => line.split(':')).find(([name]) => name === group);
+  if (entry?.[2] !== undefined && /^\d+$/.test(entry[2])) return Number(entry[2]);
+  throw new HostspoolError('SPOOL_GROUP', `spool.group: there is no group ${group} in /etc/group`, {
+    hint: 'make the group, or give its number if it comes from a directory service',
+  });
+}

@@ -1,0 +1,124 @@
+/**
+ * Where runs begin and end.
+ *
+ * A run that did not end in order is ended by the next start. How far it came is the greater of what the spool and
+ * the tail file know of it; what the tail file knows and the spool has not is lost with the process. That is certain
+ * if the tail was written in this boot; after a power cut either may be short, and the note says so. All of it, and the
+ * beginning of the new run, is one transaction; only then is the tail file taken over by the new run.
+ *
+ *   runs row   tail   meaning                                            noted
+ *   open       = max  died between two samples                           run_ended
+ *   open       > max  died between taking a sample and storing it        lost (crash), run_ended
+ *   open       none   the tail file is missing or damaged                run_ended, exact: false
+ *   ended      –      stopped in order, or ended by an earlier start     –
+ *   none       begun  the spool file was removed or destroyed            lost 1.. (spool_corrupt, exact: false), run_ended
+ *   none       not    the run could never write to the spool             lost 1.. (crash), run_ended
+ *
+ * A run that certainly took no sample leaves no note.
+ */
+import { uuidToBytes } from '../sample/identity.ts';
+import type { Notes } from './notes.ts';
+import type { RunRow, Store } from './store.ts';
+import type { RunTail } from './tail.ts';
+
+export interface Settlement {
+  readonly tails: readonly RunTail[];
+  /** The run that is going on, which is not settled; undefined if none is. */
+  readonly current: string | undefined;
+  readonly bootId: string;
+  /** For a run of which nothing but its tail is left. */
+  readonly hostname: string;
+  /** Wall clock, ms. */
+  readonly at: number;
+}
+
+/** Ends every run but the current one that is still open. Inside a transaction; answers how many it ended. */
+export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settlement): number {
+  const { tails, current, bootId, at } = settlement;
+  const rows = store.runs();
+  let settled = 0;
+  for (const run of rows) {
+    const tail = tails.find(({ runId }) => uuidToBytes(runId).equals(run.run_id));
+    if (run.ended !== null || (current !== undefined && uuidToBytes(current).equals(run.run_id))) continue;
+    const stored = Math.max(run.last_seq, greatestSeq(store, run.run_id));
+    const last = Math.max(stored, tail?.seq ?? 0);
+    const exact = tail?.thisBoot === true && run.boot_id === bootId;
+    if (last > stored) {
+      notes.lost({ runId: run.run_id, first: stored + 1, last, reason: 'crash', exact }, at);
+    }
+    if (last > 0 || !exact) notes.runEnded(run.run_id, last, false, exact, at);
+    store.database.prepare("UPDATE runs SET ended = 'unclean', last_seq = ? WHERE run_id = ?").run(last, run.run_id);
+    settled++;
+  }
+  for (const tail of tails) {
+    if (tail.runId === current || tail.seq === 0) continue;
+    const runId = uuidToBytes(tail.runId);
+    if (rows.some((run) => run.run_id.equals(runId))) continue;
+    settleUnknownRun(store, notes, settlement, tail, runId);
+    settled++;
+  }
+  return settled;
+}
+
+function settleUnknownRun(
+  store: Store,
+  notes: Notes,
+  { hostname, at }: Settlement,
+  tail: RunTail,
+  runId: Buffer,
+): void {
+  const exact = !tail.begun && tail.thisBoot;
+  const reason = tail.begun ? 'spool_corrupt' : 'crash';
+  notes.lost({ runId, first: 1, last: tail.seq, reason, exact }, at);
+  notes.runEnded(runId, tail.seq, false, exact, at);
+  insertRun(store, {
+    run_id: runId,
+    hostname,
+    boot_id: '',
+    started_at: runId.readUIntBE(0, 6),
+    interval_ms: 0,
+    last_seq: tail.seq,
+    acked_seq: 0,
+    ended: 'unclean',
+  });
+}
+
+/**
+ * Begins the run, or lets it go on in a file that was recovered under it. `last_seq`: what of it is over already.
+ * Inside a transaction.
+ */
+export function beginRun(store: Store, run: RunRow): void {
+  insertRun(store, run);
+  store.database.prepare("DELETE FROM notes WHERE kind = 'run_ended' AND run_id = ?").run(run.run_id);
+}
+
+/** Marks the run as stopped in order. Inside a transaction. `at`: wall clock, ms. */
+export function endRun(store: Store, notes: Notes, runId: Buffer, lastSeq: number, at: number): void {
+  store.database.prepare("UPDATE runs SET ended = 'clean', last_seq = ? WHERE run_id = ?").run(lastSeq, runId);
+  if (lastSeq > 0) notes.runEnded(runId, lastSeq, true, true, at);
+}
+
+/** Drops the runs that have nothing to say any more. Only while no sample is in the spool. */
+export function forgetEndedRuns(store: Store): void {
+  store.database.prepare('DELETE FROM runs WHERE ended IS NOT NULL AND run_id NOT IN (SELECT run_id FROM notes)').run();
+}
+
+function insertRun(store: Store, run: RunRow): void {
+  store.database
+    .prepare(
+      `INSERT INTO runs (run_id, hostname, boot_id, started_at, interval_ms, last_seq, acked_seq, ended)
+       VALUES ($run_id, $hostname, $boot_id, $started_at, $interval_ms, $last_seq, $acked_seq, $ended)
+       ON CONFLICT (run_id) DO UPDATE
+       SET last_seq = MAX(last_seq, excluded.last_seq), ended = excluded.ended, boot_id = excluded.boot_id`,
+    )
+    .run(run);
+}
+
+/** The greatest sequence number of the run's rows; 0 without one. Rows of a run lie together, the newest run's last. */
+function greatestSeq(store: Store, runId: Buffer): number {
+  const newest = store.newest.get();
+  if (newest === undefined) return 0;
+  if (newest.run_id.equals(runId)) return newest.seq;
+  const greatest = store.database.prepare<[Buffer], number | null>('SELECT MAX(seq) FROM samples WHERE run_id = ?');
+  return greatest.pluck().get(runId) ?? 0;
+}

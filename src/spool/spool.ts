@@ -1,0 +1,470 @@
+/**
+ * The durable queue between taking a sample and its acknowledgement. Every sample that got an identity here is in the
+ * file, or was acknowledged, or its loss is on record: nothing leaves silently.
+ *
+ *   identify ──▶ append ──▶ │ file, oldest first │ ──▶ read ──▶ acknowledge    (deleted)
+ *     seq in      tail,     │                    │         ├──▶ release        (stays)
+ *     memory      commit    └── bounds: evict ───┘         └──▶ refuse         (note)
+ *                   └ failed: a hole, noted by the next write that succeeds
+ *
+ * The order of an append: (1) the number goes into the tail file, so that a death from here on is noticed; (2) room is
+ * made within the bounds; (3) the row is committed, and with it whatever memory owes the file. One drainer reads; what
+ * it holds is not evicted. There is no in-flight state on disk: what was not deleted is read again after a restart.
+ *
+ * Nothing here throws because of a disk once the spool is open; see guarded-store.ts for what happens instead. Only
+ * `open` refuses: a spool that another process holds, that a newer hostspool made, or that is not ours to write.
+ */
+import type { SizeOrShare } from '../config/kinds.ts';
+import type { Clock } from '../lib/clock.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { UuidSource, uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
+import type { LossReason } from '../sample/note.ts';
+import type { SampleIdentity } from '../sample/sample.ts';
+import { AgeRule } from './age.ts';
+import { Bounds, type Eviction, ROW_OVERHEAD } from './bounds.ts';
+import { isIntact, sampleChecksum } from './checksum.ts';
+import { dropDamaged, evict } from './eviction.ts';
+import { faultOf } from './faults.ts';
+import { type SpoolFiles, spoolFiles } from './files.ts';
+import { GuardedStore } from './guarded-store.ts';
+import { GuardedTail } from './guarded-tail.ts';
+import { Journal } from './journal.ts';
+import { SpoolLock } from './lock.ts';
+import type { PendingNote } from './notes.ts';
+import { Permissions, refusal } from './permissions.ts';
+import { type SpoolPorts, systemPorts } from './ports.ts';
+import { Reserve } from './reserve.ts';
+import { forgetEndedRuns } from './runs.ts';
+import type { ShippingState } from './shipping-state.ts';
+import type { SampleHead, SampleRow, Store } from './store.ts';
+import { checkpoint, giveBack } from './upkeep.ts';
+
+export type { PendingNote } from './notes.ts';
+export type { ShippingState } from './shipping-state.ts';
+
+export interface SpoolOptions {
+  /** The database file; its companions lie beside it. */
+  readonly path: string;
+  /** Bytes. */
+  readonly maxBytes: number;
+  /** Milliseconds. */
+  readonly maxAge: number;
+  readonly minFree: SizeOrShare;
+  readonly synchronous: 'full' | 'normal';
+  /** Group that may read the files, by name or number. */
+  readonly group?: string;
+  readonly hostname: string;
+  /** Time between two samples, ms. */
+  readonly interval: number;
+  readonly version: string;
+  /** drain: begins no run of its own, appends and evicts nothing. */
+  readonly purpose: 'agent' | 'drain';
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Where the spool meets the machine; a test brings its own. */
+  readonly ports?: SpoolPorts;
+}
+
+export interface SpooledSample {
+  /** Order in the spool; greater than that of every sample before. */
+  readonly id: number;
+  /** Of the run it belongs to. */
+  readonly hostname: string;
+  readonly identity: SampleIdentity;
+  /** Wall clock, ms. */
+  readonly takenAt: number;
+  readonly payload: string;
+}
+
+/** Samples evicted in one transaction at most. */
+const EVICTION_ROWS = 256;
+
+/** Transactions of evictions that one call waits for at most. */
+const EVICTION_ROUNDS = 16;
+
+/** More notes than a spool ever has; keeps sums with it exact. */
+const ALL_NOTES = 2 ** 40;
+
+export class Spool {
+  readonly runId: string;
+  readonly #options: SpoolOptions;
+  readonly #ports: SpoolPorts;
+  readonly #permissions: Permissions;
+  readonly #lock: SpoolLock;
+  readonly #tail: GuardedTail;
+  readonly #reserve: Reserve;
+  readonly #bounds: Bounds;
+  readonly #age: AgeRule;
+  readonly #journal: Journal;
+  readonly #uuids: UuidSource;
+  #seq = 0;
+  /** Id up to which samples are with the drainer. */
+  #handedOut = 0;
+  #closed = false;
+
+  private constructor(options: SpoolOptions, files: SpoolFiles, permissions: Permissions, lock: SpoolLock) {
+    const { clock, log, synchronous } = options;
+    const ports = options.ports ?? systemPorts;
+    this.#options = options;
+    this.#ports = ports;
+    this.#permissions = permissions;
+    this.#lock = lock;
+    this.#uuids = new UuidSource(() => clock.now());
+    this.runId = this.#uuids.next();
+    this.#tail = new GuardedTail({ path: files.tail, bootId: clock.bootId(), mode: permissions.fileMode, log });
+    this.#reserve = new Reserve(files.reserve, permissions.fileMode);
+    this.#bounds = new Bounds({
+      path: options.path,
+      maxBytes: options.maxBytes,
+      minFree: options.minFree,
+      ports,
+      clock,
+      log,
+    });
+    this.#age = new AgeRule(clock);
+    const tail = () => this.#knownTail();
+    const common = { files, synchronous, permissions, reserve: this.#reserve, ports, clock, log, tail };
+    this.#journal = new Journal({
+      spool: options,
+      newId: this.#uuids.next(),
+      runId: this.runId,
+      ports,
+      tail: this.#tail,
+      bounds: this.#bounds,
+      guard: (opened) => new GuardedStore({ ...common, opened }),
+    });
+  }
+
+  /**
+   * Opens the spool, makes it where it is missing, ends what earlier runs left open and begins a run. Throws
+   * SPOOL_LOCKED, SPOOL_NEWER_SCHEMA, SPOOL_PERMISSION, SPOOL_READ_ONLY, SPOOL_GROUP or SPOOL_OPEN; a full disk or a
+   * damaged file does not stop it.
+   */
+  static open(options: SpoolOptions): Spool {
+    const files = spoolFiles(options.path);
+    const ports = options.ports ?? systemPorts;
+    let lock: SpoolLock | undefined;
+    let spool: Spool | undefined;
+    try {
+      const permissions = new Permissions(files, options.group);
+      permissions.prepare();
+      lock = SpoolLock.take(files, ports);
+      ports.reached('open:locked');
+      spool = new Spool(options, files, permissions, lock);
+      spool.#open();
+      return spool;
+    } catch (error) {
+      if (spool !== undefined) spool.close(false);
+      else lock?.release();
+      throw openingError(options.path, error);
+    }
+  }
+
+  /** Identifies the spool file: made with it, kept over restarts. */
+  get id(): string {
+    return this.#journal.id;
+  }
+
+  /** Samples in the spool. */
+  get depth(): number {
+    return this.#journal.contents.depth;
+  }
+
+  /** Bytes it takes of the disk: pages in use and the write-ahead log. */
+  get bytes(): number {
+    return this.#bounds.bytes;
+  }
+
+  /** Age of the oldest sample, in seconds; 0 when there is none. */
+  oldestAgeSeconds(): number {
+    const { oldest } = this.#journal.contents;
+    return oldest === undefined ? 0 : this.#age.shown(oldest) / 1000;
+  }
+
+  /** The identity of a sample that is taken now. To be appended before the next. */
+  identify(): SampleIdentity {
+    return { event_id: this.#uuids.next(), run_id: this.runId, seq: ++this.#seq };
+  }
+
+  /**
+   * Stores a sample. True: it is durable. False: it could not be stored; the hole becomes a note with the next write
+   * that succeeds. `takenAt`: wall clock, ms.
+   */
+  append(identity: SampleIdentity, takenAt: number, payload: string): boolean {
+    const { clock, purpose } = this.#options;
+    const journal = this.#journal;
+    const { seq } = identity;
+    if (purpose !== 'agent' || this.#closed) throw new TypeError('this spool takes no samples');
+    if (identity.run_id !== this.runId || seq <= journal.settled || seq > this.#seq) {
+      throw new RangeError(`sample ${seq} is not the next of run ${this.runId}`);
+    }
+    this.#tail.write(seq);
+    this.#ports.reached('append:tail');
+    this.#skipped(seq - 1);
+    const size = Buffer.byteLength(payload);
+    this.#makeRoom(size);
+
+    const eventId = uuidToBytes(identity.event_id);
+    const crc = sampleChecksum(journal.runBytes, seq, eventId, payload);
+    const taken = Math.round(takenAt);
+    const monotonic = Math.round(clock.monotonic());
+    let id = 0;
+    const stored = journal.write((store) => {
+      const { lastInsertRowid } = store.insert.run(journal.runBytes, seq, eventId, taken, monotonic, crc, payload);
+      id = Number(lastInsertRowid);
+      return 0;
+    }, true);
+    if (stored) {
+      journal.contents.appended(id, taken, monotonic);
+      this.#bounds.appended(size);
+    } else {
+      journal.owed.hole(seq, seq, this.#holeReason());
+    }
+    journal.settle(seq);
+    this.#ports.reached('append:stored');
+    return stored;
+  }
+
+  /**
+   * The oldest samples, in order and checked; at least one if there is any, even one larger than `bytes`. They are with
+   * the drainer, and not evicted, until `acknowledge` or `release`. Damaged ones have become notes.
+   */
+  read(limits: { readonly samples: number; readonly bytes: number }): readonly SpooledSample[] {
+    for (;;) {
+      const [found] = this.#journal.read((store) => this.#scan(store, limits));
+      if (found === undefined) return [];
+      if (found.samples.length === 0 && found.damaged !== undefined) {
+        if (!this.#dropDamaged(found.damaged)) return [];
+        continue;
+      }
+      this.#handedOut = found.samples.at(-1)?.id ?? 0;
+      return found.samples;
+    }
+  }
+
+  /** The oldest notes; they don't change until `acknowledge` or `release`. */
+  notes(limit: number): readonly PendingNote[] {
+    const { owed, notesHandedOut } = this.#journal;
+    const [pending = []] = this.#journal.read((_, notes) => notes.pending(Math.min(limit + owed.delivered, ALL_NOTES)));
+    const fresh = pending.filter(({ id }) => !owed.isDelivered(id)).slice(0, limit);
+    for (const { id } of fresh) notesHandedOut.add(id);
+    return fresh;
+  }
+
+  /**
+   * Every broker has the samples up to this id, and the notes: they are deleted, in one transaction. If the file can't
+   * be written now they are not read again in this process, and deleted with the next write that succeeds.
+   */
+  acknowledge(upTo: number, noteIds: readonly number[], shipping?: ShippingState): void {
+    const { owed, notesHandedOut } = this.#journal;
+    owed.acknowledge(
+      upTo,
+      noteIds.filter((id) => notesHandedOut.has(id)),
+    );
+    if (shipping !== undefined) this.#journal.saveShipping(shipping);
+    this.release();
+    this.#journal.write();
+    this.#journal.read((store) => this.#bounds.measure(store));
+  }
+
+  /** The sending failed: nothing is with the drainer any more. */
+  release(): void {
+    this.#handedOut = 0;
+    this.#journal.notesHandedOut.clear();
+  }
+
+  /** Gives up a sample: it is deleted and noted, in one transaction. */
+  refuse(sample: SpooledSample, reason: LossReason): void {
+    const { run_id, seq } = sample.identity;
+    this.#journal.owed.refuse(sample.id, { runId: uuidToBytes(run_id), seq, reason });
+    this.#journal.write();
+  }
+
+  /** Leaves word of how shipping goes, for `--status`. */
+  saveShipping(state: ShippingState): void {
+    this.#journal.saveShipping(state);
+    this.#journal.write();
+  }
+
+  /** As last saved; the total goes on over restarts. */
+  shipping(): ShippingState {
+    return { ...this.#journal.shipping };
+  }
+
+  /** Upkeep between two samples, to be called every few seconds. */
+  maintain(): void {
+    const { purpose, clock } = this.#options;
+    const journal = this.#journal;
+    if (this.#closed) return;
+    this.#age.observe();
+    this.#bounds.observe();
+    journal.watch();
+    if (purpose === 'agent') {
+      journal.reopenTail();
+      this.#makeReserve();
+    }
+    if (!journal.begun || !journal.owed.isEmpty) journal.write();
+    if (purpose === 'agent') this.#expire();
+    journal.read((store) => {
+      if (journal.contents.depth === 0 && journal.begun && this.#tail.isOpen) forgetEndedRuns(store);
+      checkpoint(store, this.#bounds.low ? 0 : giveBack(store, clock));
+      this.#bounds.measure(store);
+    });
+  }
+
+  /** Closes it, once. Clean: the run ends in order. Otherwise nothing is written: it is as if the process had died. */
+  close(clean: boolean): void {
+    if (this.#closed) return;
+    if (clean && this.#options.purpose === 'agent') {
+      this.#skipped(this.#seq);
+      this.#journal.end();
+    } else if (clean && !this.#journal.owed.isEmpty) {
+      this.#journal.write();
+    }
+    this.#closed = true;
+    this.#journal.close();
+    this.#tail.close();
+    this.#lock.release();
+  }
+
+  #open(): void {
+    const { purpose } = this.#options;
+    this.#tail.open();
+    this.#journal.open();
+    if (purpose === 'agent') this.#makeReserve();
+    this.#permissions.secure();
+  }
+
+  /** What is known of the newest run beside the spool file: this one's, once it has begun. */
+  #knownTail(): { runId: string; seq: number } | undefined {
+    if (this.#journal.begun) return { runId: this.runId, seq: this.#journal.settled };
+    const begun = this.#tail.earlier.filter((tail) => tail.begun).at(-1);
+    return begun === undefined ? undefined : { runId: begun.runId, seq: begun.seq };
+  }
+
+  /** Samples up to this one that got an identity and were never appended. */
+  #skipped(upTo: number): void {
+    const journal = this.#journal;
+    if (upTo <= journal.settled) return;
+    journal.owed.hole(journal.settled + 1, upTo, 'spool_unwritable');
+    journal.settle(upTo);
+  }
+
+  #holeReason(): LossReason {
+    return this.#journal.failing === 'full' ? 'disk_full' : 'spool_unwritable';
+  }
+
+  #scan(store: Store, limits: { readonly samples: number; readonly bytes: number }) {
+    const { owed, contents } = this.#journal;
+    const samples: SpooledSample[] = [];
+    let bytes = 0;
+    let runId = '';
+    let run: Buffer | undefined;
+    for (const row of store.after.iterate(owed.upTo, limits.samples + owed.refused)) {
+      if (owed.isRefused(row.id)) continue;
+      if (!isIntact(row)) return { samples, damaged: row.id };
+      bytes += Buffer.byteLength(row.payload);
+      if (samples.length > 0 && (bytes > limits.bytes || samples.length >= limits.samples)) break;
+      if (run === undefined || !run.equals(row.run_id)) {
+        run = row.run_id;
+        runId = uuidFromBytes(run);
+      }
+      samples.push(spooled(row, runId, contents.hostname(runId) ?? this.#options.hostname));
+    }
+    return { samples, damaged: undefined };
+  }
+
+  #dropDamaged(id: number): boolean {
+    const { log, clock } = this.#options;
+    const journal = this.#journal;
+    const lastOf = (store: Store, run: Buffer): number =>
+      run.equals(journal.runBytes) ? journal.settled : store.lastSeq(run);
+    let dropped = 0;
+    const written = journal.write((store, notes) => {
+      dropped = dropDamaged(store, notes, id, (run) => lastOf(store, run), clock.now());
+      return dropped;
+    });
+    if (written) log.error({ event: 'samples_damaged', samples: dropped }, 'samples in the spool were damaged');
+    return written && dropped > 0;
+  }
+
+  #makeRoom(size: number): void {
+    for (let round = 0; round < EVICTION_ROUNDS; round++) {
+      const [eviction] = this.#journal.read((store) => this.#bounds.excess(size, store));
+      if (eviction === undefined || this.#evictOldest(eviction) === 0) return;
+    }
+  }
+
+  #evictOldest({ bytes, reason }: Eviction): number {
+    return this.#evict(reason, 0, (_, before) => before < bytes);
+  }
+
+  #expire(): void {
+    const { maxAge } = this.#options;
+    const { contents } = this.#journal;
+    const oldEnough = (sample: SampleHead): boolean => (this.#age.certain(contents.timed(sample)) ?? 0) > maxAge;
+    for (let round = 0; round < EVICTION_ROUNDS; round++) {
+      const from = this.#age.trustsWallClock ? 0 : contents.firstOfBoot - 1;
+      if (this.#evict('spool_expired', from, oldEnough) < EVICTION_ROWS) return;
+    }
+  }
+
+  /** Evicts from the oldest on while `goes` says so; answers how many. `before`: bytes that went before this sample. */
+  #evict(reason: LossReason, from: number, goes: (sample: SampleHead, before: number) => boolean): number {
+    const { clock } = this.#options;
+    const journal = this.#journal;
+    const after = Math.max(from, this.#handedOut, journal.owed.upTo);
+    const [oldest] = journal.read((store) => store.headsAfter.get(after, 1));
+    if (oldest === undefined || !goes(oldest, 0)) return 0;
+    let evicted: readonly SampleHead[] = [];
+    let bytes = 0;
+    const written = journal.write((store, notes) => {
+      bytes = 0;
+      const heads = store.headsAfter.all(after, EVICTION_ROWS);
+      const stays = heads.findIndex((head) => {
+        if (!goes(head, bytes)) return true;
+        bytes += head.size + ROW_OVERHEAD;
+        return false;
+      });
+      evicted = stays === -1 ? heads : heads.slice(0, stays);
+      evict(store, notes, evicted, reason, clock.now());
+      return evicted.length;
+    });
+    if (!written) return 0;
+    this.#bounds.evicted(bytes);
+    return evicted.length;
+  }
+
+  #makeReserve(): void {
+    const { log, path } = this.#options;
+    if (this.#reserve.made) return;
+    this.#bounds.observe();
+    if (!this.#bounds.roomForReserve) return;
+    if (!this.#reserve.make()) return;
+    log.debug({ event: 'spool_reserve_made', path });
+    try {
+      this.#permissions.secure();
+    } catch (error) {
+      log.warn({ event: 'spool_permissions', err: asError(error) });
+    }
+  }
+}
+
+function spooled(row: SampleRow, runId: string, hostname: string): SpooledSample {
+  const identity = { event_id: uuidFromBytes(row.event_id), run_id: runId, seq: row.seq };
+  return { id: row.id, hostname, identity, takenAt: row.taken_at, payload: row.payload };
+}
+
+/** What stands in the way of opening, as an error that says what to do. */
+function openingError(path: string, error: unknown): unknown {
+  if (error instanceof HostspoolError || faultOf(error) === undefined) return error;
+  return (
+    refusal(path, error) ??
+    new HostspoolError('SPOOL_OPEN', `the spool ${path} could not be opened: ${asError(error).message}`, {
+      hint: 'look at the disk, or set spool.path to another place',
+      retryable: true,
+      cause: error,
+    })
+  );
+}

@@ -1,0 +1,198 @@
+/**
+ * The open spool file: its connection, settings and prepared statements. What they are for is decided elsewhere.
+ *
+ * WAL with a log of at most a few megabytes; the page cache is small, since rows are written once and read once.
+ */
+import { statSync } from 'node:fs';
+import type { SqliteDatabase, SqliteStatement } from '../lib/sqlite.ts';
+import type { SpoolFiles } from './files.ts';
+import type { SpoolPorts } from './ports.ts';
+import { migrate, PAGE_SIZE, prepareEmpty } from './schema.ts';
+
+export interface SampleRow {
+  readonly id: number;
+  readonly run_id: Buffer;
+  readonly seq: number;
+  readonly event_id: Buffer;
+  readonly taken_at: number;
+  readonly monotonic_at: number;
+  readonly crc: number;
+  readonly payload: string;
+}
+
+/** A sample without its payload. */
+export interface SampleHead {
+  readonly id: number;
+  readonly run_id: Buffer;
+  readonly seq: number;
+  readonly taken_at: number;
+  readonly monotonic_at: number;
+  /** Bytes of the payload. */
+  readonly size: number;
+}
+
+export interface RunRow {
+  readonly run_id: Buffer;
+  readonly hostname: string;
+  readonly boot_id: string;
+  readonly started_at: number;
+  readonly interval_ms: number;
+  readonly last_seq: number;
+  readonly acked_seq: number;
+  readonly ended: 'clean' | 'unclean' | null;
+}
+
+export interface StoreOptions {
+  readonly files: SpoolFiles;
+  readonly synchronous: 'full' | 'normal';
+  readonly ports: SpoolPorts;
+}
+
+/** How long a statement waits for another process that writes to the file, ms. Only a person with a shell does. */
+const BUSY_TIMEOUT_MS = 1000;
+
+/** Pages in the log at which SQLite checkpoints by itself. */
+const CHECKPOINT_PAGES = 1000;
+
+/** Size the log file is cut to when it starts anew, in bytes. */
+export const WAL_BYTES = CHECKPOINT_PAGES * PAGE_SIZE;
+
+/** Largest file whose structure is checked whole at open, in bytes. */
+const CHECKED_BYTES = 64 * 1024 * 1024;
+
+const HEAD = 'id, run_id, seq, taken_at, monotonic_at, octet_length(payload) AS size';
+
+export class Store {
+  readonly database: SqliteDatabase;
+  readonly #files: SpoolFiles;
+  readonly #inode: number;
+
+  readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
+  readonly after: SqliteStatement<[number, number], SampleRow>;
+  readonly headsAfter: SqliteStatement<[number, number], SampleHead>;
+  readonly before: SqliteStatement<[number], SampleRow>;
+  readonly oldest: SqliteStatement<[], SampleHead>;
+  readonly newest: SqliteStatement<[], SampleHead>;
+  readonly acknowledged: SqliteStatement<[number], { run_id: Buffer; seq: number }>;
+  readonly deleteUpTo: SqliteStatement<[number]>;
+  readonly deleteBetween: SqliteStatement<[number, number]>;
+  readonly raiseRun: SqliteStatement<[{ run: Buffer; acked: number; last: number }]>;
+  readonly setState: SqliteStatement<[string, string]>;
+  readonly #usage: SqliteStatement<[], { pages: number; free: number }>;
+  readonly #getState: SqliteStatement<[string], string>;
+
+  private constructor(database: SqliteDatabase, files: SpoolFiles) {
+    this.database = database;
+    this.#files = files;
+    this.#inode = statSync(files.database).ino;
+    this.insert = database.prepare(
+      'INSERT INTO samples (run_id, seq, event_id, taken_at, monotonic_at, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    );
+    this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id LIMIT ?');
+    this.headsAfter = database.prepare(`SELECT ${HEAD} FROM samples WHERE id > ? ORDER BY id LIMIT ?`);
+    this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
+    this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);
+    this.newest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id DESC LIMIT 1`);
+    this.acknowledged = database.prepare(
+      'SELECT run_id, MAX(seq) AS seq FROM samples WHERE id <= ? GROUP BY run_id ORDER BY run_id',
+    );
+    this.deleteUpTo = database.prepare('DELETE FROM samples WHERE id <= ?');
+    this.deleteBetween = database.prepare('DELETE FROM samples WHERE id BETWEEN ? AND ?');
+    this.raiseRun = database.prepare(
+      `UPDATE runs SET acked_seq = MAX(acked_seq, $acked), last_seq = MAX(last_seq, $acked, $last)
+       WHERE run_id = $run AND (acked_seq < $acked OR last_seq < MAX($acked, $last))`,
+    );
+    this.setState = database.prepare(
+      `INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+       WHERE value <> excluded.value`,
+    );
+    this.#usage = database.prepare(
+      `SELECT (SELECT page_count FROM pragma_page_count) AS pages,
+              (SELECT freelist_count FROM pragma_freelist_count) AS free`,
+    );
+    this.#getState = database.prepare<[string], string>('SELECT value FROM state WHERE key = ?').pluck();
+  }
+
+  /**
+   * Opens the file, making or migrating its tables, and checks it. Throws SPOOL_NEWER_SCHEMA, or SQLite's error.
+   *
+   * A check of the whole structure reads every page: half a second for 512 MiB in memory, but ten from a slow disk,
+   * which a service should not need for starting. So only a file of at most 64 MiB is checked whole. Damage in a
+   * larger one shows when a statement meets it, and is then recovered from in the same way, without a restart.
+   */
+  static open({ files, synchronous, ports }: StoreOptions): Store {
+    const size = statSync(files.database, { throwIfNoEntry: false })?.size ?? 0;
+    const database = ports.openDatabase(files.database, { busyTimeout: BUSY_TIMEOUT_MS });
+    try {
+      prepareEmpty(database);
+      migrate(database);
+      database.pragma('journal_mode = WAL');
+      database.pragma(`synchronous = ${synchronous}`);
+      database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+      database.pragma(`journal_size_limit = ${WAL_BYTES}`);
+      if (size > 0 && size <= CHECKED_BYTES) check(database);
+      return new Store(database, files);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  /** Samples in the file. Walks the whole tree: once at open. */
+  count(): number {
+    return this.database.prepare<[], number>('SELECT COUNT(*) FROM samples').pluck().get() ?? 0;
+  }
+
+  runs(): readonly RunRow[] {
+    return this.database.prepare<[], RunRow>('SELECT * FROM runs ORDER BY rowid').all();
+  }
+
+  /** The last number known of a run; 0 for one that is not known. */
+  lastSeq(run: Buffer): number {
+    const last = this.database.prepare<[Buffer], number>('SELECT last_seq FROM runs WHERE run_id = ?').pluck();
+    return last.get(run) ?? 0;
+  }
+
+  state(key: string): string | undefined {
+    return this.#getState.get(key);
+  }
+
+  /** Keeps ids up to this one from being given again: what was handed out under them is still on its way. */
+  reserveIds(upTo: number): void {
+    if (upTo === 0) return;
+    const given = this.database.prepare<[], number>("SELECT seq FROM sqlite_sequence WHERE name = 'samples'").pluck();
+    const last = given.get();
+    if (last === undefined) {
+      this.database.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('samples', ?)").run(upTo);
+    } else if (last < upTo) {
+      this.database.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = 'samples'").run(upTo);
+    }
+  }
+
+  /** Pages in use and free pages inside the file, in bytes. */
+  usage(): { readonly used: number; readonly free: number } {
+    const { pages, free } = this.#usage.get() ?? { pages: 0, free: 0 };
+    return { used: (pages - free) * PAGE_SIZE, free: free * PAGE_SIZE };
+  }
+
+  /** Size of the write-ahead log, in bytes. */
+  walBytes(): number {
+    return statSync(this.#files.wal, { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  /** Whether the file at the spool's path is still the one that is open: somebody may have moved or deleted it. */
+  isInPlace(): boolean {
+    return statSync(this.#files.database, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  close(): void {
+    this.database.close();
+  }
+}
+
+function check(database: SqliteDatabase): void {
+  const [first] = database.pragma('quick_check(1)') as { quick_check: string }[];
+  if (first?.quick_check !== 'ok') {
+    throw Object.assign(new Error(first?.quick_check ?? 'the check said nothing'), { code: 'SQLITE_CORRUPT' });
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The tail of a run: the last sequence number taken, on disk before the sample is.
+ *
+ * The file is 4 KiB, made and fsynced when the spool is opened, and from then on only overwritten in place: that needs
+ * no space and no fsync, so it works on a full disk, and what was written survives the death of the process (not of
+ * the machine: then the spool itself may know more, and the greater of the two counts).
+ *
+ *   0      64     128                         3968      4032   4096
+ *   ├──────┼──────┼── … up to 31 pairs … ──────┤ (spare) │ pid │
+ *   │ slot │ slot │  one pair of slots a run
+ *
+ * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. There is more than
+ * one pair for a start on a full disk: a run whose beginning could not be committed leaves the pairs of the runs
+ * before it alone, until a commit has taken their tails over.
+ *
+ *   slot  magic u32 | flags u32 | boot u32 | reserved u32 | run_id 16 | seq u64 | crc u32   (big-endian)
+ *
+ * The holder of the spool also leaves its process id here, for the message of whoever is refused the lock.
+ */
+import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
+
+const SIZE = 4096;
+const SLOT = 64;
+const PAIRS = 31;
+const PID_AT = 4032;
+const SLOT_MAGIC = 0x68735431;
+const PID_MAGIC = 0x68735031;
+const CRC_AT = 40;
+const BEGUN = 1;
+
+/** What the file says of one run. */
+export interface RunTail {
+  readonly runId: string;
+  /** The last sequence number taken; 0 before the first. */
+  readonly seq: number;
+  /** Whether the run's beginning had been committed to the spool. */
+  readonly begun: boolean;
+  /** Whether it was written in this boot, so that nothing written is missing. */
+  readonly thisBoot: boolean;
+}
+
+export class Tail {
+  readonly #file: number;
+  readonly #boot: number;
+  readonly #slot = Buffer.alloc(SLOT);
+  #pair = 0;
+  #written = 0;
+
+  private constructor(file: number, bootId: string) {
+    this.#file = file;
+    this.#boot = crc32(bootId);
+  }
+
+  /** Opens the file, making it where it is missing or short. Throws what the system says. */
+  static open(path: string, bootId: string, mode: number): Tail {
+    const file = openSync(path, 'a+', mode);
+    closeSync(file);
+    const tail = new Tail(openSync(path, 'r+'), bootId);
+    try {
+      tail.#fill();
+      return tail;
+    } catch (error) {
+      tail.close();
+      throw error;
+    }
+  }
+
+  /** The process id that the file names; undefined if it names none or can't be read. */
+  static holder(path: string): number | undefined {
+    try {
+      const record = readFileSync(path).subarray(PID_AT, PID_AT + 12);
+      if (record.length < 12 || record.readUInt32BE(0) !== PID_MAGIC) return undefined;
+      return crc32(record.subarray(0, 8)) === record.readUInt32BE(8) ? record.readUInt32BE(4) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Blocks for the whole file, so that overwriting never needs one. What it holds stays. */
+  #fill(): void {
+    const content = Buffer.alloc(SIZE);
+    readSync(this.#file, content, 0, SIZE, 0);
+    writeSync(this.#file, content, 0, SIZE, 0);
+    ftruncateSync(this.#file, SIZE);
+    fsyncSync(this.#file);
+  }
+
+  /** What the file says of its runs, for a process that only looks; nothing where it can't be read. */
+  static peek(path: string, bootId: string): RunTail[] {
+    try {
+      const content = Buffer.alloc(SIZE);
+      readFileSync(path).copy(content);
+      return new Tail(-1, bootId).#runsOf(content);
+    } catch {
+      return [];
+    }
+  }
+
+  /** The tails of all runs in the file, in the order they were begun. */
+  runs(): RunTail[] {
+    const content = Buffer.alloc(SIZE);
+    readSync(this.#file, content, 0, SIZE, 0);
+    return this.#runsOf(content);
+  }
+
+  #runsOf(content: Buffer): RunTail[] {
+    const found = new Map<string, RunTail>();
+    for (let slot = 0; slot < PAIRS * 2; slot++) {
+      const tail = this.#decode(content.subarray(slot * SLOT, (slot + 1) * SLOT));
+      if (tail !== undefined && tail.seq >= (found.get(tail.runId)?.seq ?? 0)) found.set(tail.runId, tail);
+    }
+    return [...found.values()];
+  }
+
+  /** Leaves this process's id for whoever is refused. */
+  hold(pid: number): void {
+    const record = Buffer.alloc(12);
+    record.writeUInt32BE(PID_MAGIC, 0);
+    record.writeUInt32BE(pid, 4);
+    record.writeUInt32BE(crc32(record.subarray(0, 8)), 8);
+    writeSync(this.#file, record, 0, record.length, PID_AT);
+  }
+
+  /**
+   * Begins a run. Committed: the file is this run's alone from now on. Not committed: behind those that the file holds,
+   * whose tails stay until `settle`.
+   */
+  begin(runId: string, committed: boolean): void {
+    this.#slot.writeUInt32BE(SLOT_MAGIC, 0);
+    this.#slot.writeUInt32BE(0, 4);
+    this.#slot.writeUInt32BE(this.#boot, 8);
+    uuidToBytes(runId).copy(this.#slot, 16);
+    if (committed) {
+      this.settle(0);
+      return;
+    }
+    this.#pair = Math.min(this.#pairsUsed(), PAIRS - 1);
+    this.write(0);
+    this.write(0);
+    fsyncSync(this.#file);
+  }
+
+  /** The beginning of the run is committed, and with it the tails of all before: the file holds only this run's. */
+  settle(seq: number): void {
+    this.#slot.writeUInt32BE(BEGUN, 4);
+    const content = Buffer.alloc(PAIRS * 2 * SLOT);
+    this.#encode(seq);
+    this.#slot.copy(content, 0);
+    this.#slot.copy(content, SLOT);
+    writeSync(this.#file, content, 0, content.length, 0);
+    this.#pair = 0;
+    fsyncSync(this.#file);
+  }
+
+  /** Overwrites the older of the run's two slots. */
+  write(seq: number): void {
+    this.#encode(seq);
+    writeSync(this.#file, this.#slot, 0, SLOT, (this.#pair * 2 + (this.#written++ % 2)) * SLOT);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #encode(seq: number): void {
+    this.#slot.writeBigUInt64BE(BigInt(seq), 32);
+    this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
+  }
+
+  #decode(slot: Buffer): RunTail | undefined {
+    if (slot.readUInt32BE(0) !== SLOT_MAGIC) return undefined;
+    if (slot.readUInt32BE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))) return undefined;
+    return {
+      runId: uuidFromBytes(slot.subarray(16, 32)),
+      seq: Number(slot.readBigUInt64BE(32)),
+      begun: (slot.readUInt32BE(4) & BEGUN) !== 0,
+      thisBoot: slot.readUInt32BE(8) === this.#boot,
+    };
+  }
+
+  #pairsUsed(): number {
+    const content = Buffer.alloc(SIZE);
+    readSync(this.#file, content, 0, SIZE, 0);
+    for (let pair = PAIRS; pair > 0; pair--) {
+      const at = (pair - 1) * 2 * SLOT;
+      if (content.readUInt32BE(at) === SLOT_MAGIC || content.readUInt32BE(at + SLOT) === SLOT_MAGIC) return pair;
+    }
+    return 0;
+  }
+}
