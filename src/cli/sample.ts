@@ -1,0 +1,119 @@
+/**
+ * `hostspool sample`: reads this host and prints what an agent would send. Needs no settings, writes nothing.
+ *
+ * A share of CPU time needs a span, so each sample, the first too, comes one interval after what it is compared with.
+ * With --json each is one line in the shape of the wire contract, without what only a recorded sample has: its
+ * identity (event_id, run_id, seq) and the state of a spool. For people, a table under a line about the host.
+ */
+import { hostname } from 'node:os';
+import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import { HostCollector } from '../collect/host.ts';
+import { type Inventory, readInventory } from '../collect/inventory.ts';
+import { SystemClock } from '../lib/clock.ts';
+import { HostspoolError } from '../lib/errors.ts';
+import { type Log, silentLog } from '../lib/log.ts';
+import { formatDuration, parseDuration } from '../lib/units.ts';
+import { ProcessSignals } from '../ops/shutdown.ts';
+import type { HostReading } from '../sample/sample.ts';
+import { renderReading } from './sample-table.ts';
+
+const SHORTEST_INTERVAL_MS = 100;
+const LONGEST_INTERVAL_MS = 24 * 3_600_000;
+const WHOLE_NUMBER = /^\d+$/;
+/** A person waits longer for a slow filesystem than an agent does, but not for ever. */
+const TIMEOUT_MS = 2_000;
+
+interface SampleOptions {
+  readonly json: boolean;
+  /** 0: until told to stop. */
+  readonly count: number;
+  /** ms. */
+  readonly interval: number;
+  readonly details: boolean;
+}
+
+export const sampleCommand: CommandModule = {
+  command: 'sample',
+  describe: 'Take a sample of this host and print it. Needs no settings, writes nothing.',
+  builder: (yargs) =>
+    yargs
+      .option('json', {
+        type: 'boolean',
+        default: false,
+        describe: 'One JSON object a line, as an agent would send it.',
+      })
+      .option('count', { type: 'string', default: '1', requiresArg: true, describe: 'How many; 0: until Ctrl-C.' })
+      .option('interval', {
+        type: 'string',
+        default: '1s',
+        requiresArg: true,
+        describe: 'Time between two samples, and before the first: the span of its CPU shares.',
+      })
+      .option('details', { type: 'boolean', default: false, describe: 'Also each filesystem, interface and disk.' }),
+  handler: async (argv) => {
+    const stuck = await printSamples(optionsOf(argv));
+    if (stuck.length === 0) return;
+    // A thread that waits for a dead mount can't be joined, and Node joins its threads before it exits.
+    process.stderr.write(`hostspool: still no answer from ${stuck.join(', ')}: not waiting for it\n`);
+    process.kill(process.pid, 'SIGTERM');
+  },
+};
+
+function optionsOf(argv: ArgumentsCamelCase): SampleOptions {
+  const count = WHOLE_NUMBER.test(String(argv.count)) ? Number(argv.count) : Number.NaN;
+  if (!Number.isSafeInteger(count)) {
+    throw new HostspoolError('USAGE', `--count=${argv.count} is not a number of samples`, {
+      hint: 'a whole number; 0 goes on until Ctrl-C',
+    });
+  }
+  const interval = parseDuration(String(argv.interval));
+  if (interval === undefined || interval < SHORTEST_INTERVAL_MS || interval > LONGEST_INTERVAL_MS) {
+    throw new HostspoolError('USAGE', `--interval=${argv.interval} is not an interval`, {
+      hint: `a duration from ${formatDuration(SHORTEST_INTERVAL_MS)} to ${formatDuration(LONGEST_INTERVAL_MS)}, for example 5s or 250ms`,
+    });
+  }
+  return { json: argv.json === true, count, interval, details: argv.details === true };
+}
+
+/** Answers the filesystems that had not answered by the end. */
+async function printSamples({ json, count, interval, details }: SampleOptions): Promise<readonly string[]> {
+  const clock = new SystemClock();
+  using signals = new ProcessSignals(silentLog);
+  const collector = HostCollector.open({ details, timeout: TIMEOUT_MS, clock, log: errorLines });
+  try {
+    const inventory = json ? Promise.resolve({}) : readInventory();
+    let due = clock.monotonic();
+    for (let taken = 0; count === 0 || taken < count; taken++) {
+      due += interval;
+      await clock.sleep(due - clock.monotonic(), signals.stop);
+      if (signals.stop.aborted) break;
+      const at = new Date(clock.now());
+      const reading = await collector.read();
+      process.stdout.write(json ? jsonLine(at, reading) : table(at, reading, await inventory, taken === 0));
+    }
+    return collector.stuckFilesystems;
+  } finally {
+    collector.close();
+  }
+}
+
+function jsonLine(at: Date, reading: HostReading): string {
+  return `${JSON.stringify({ hostname: hostname(), timestamp: at.toISOString(), ...reading })}\n`;
+}
+
+function table(at: Date, reading: HostReading, inventory: Inventory, isFirst: boolean): string {
+  const about = [inventory.os, inventory.kernel && `Linux ${inventory.kernel}`, inventory.cpu_model];
+  if (inventory.virtualization !== undefined && inventory.virtualization !== 'none') {
+    about.push(`virtualized (${inventory.virtualization})`);
+  }
+  const lines = [`${hostname()}  ${at.toISOString()}`, ...(isFirst ? [about.filter(Boolean).join(', ')] : [])];
+  return `${isFirst ? '' : '\n'}${lines.filter(Boolean).join('\n')}\n\n${renderReading(reading)}`;
+}
+
+/** What the collectors have to say goes to people as lines on standard error, out of the samples' way. */
+const errorLines: Log = {
+  ...silentLog,
+  warn: ({ collector, err }) => {
+    process.stderr.write(`hostspool: ${collector}: ${err instanceof Error ? err.message : String(err)}\n`);
+  },
+};

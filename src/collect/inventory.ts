@@ -1,0 +1,77 @@
+/**
+ * What kind of host this is: operating system, kernel, CPU model, virtualisation, memory. For a person who looks at a
+ * sample and for the agent's first line; never for a sample.
+ *
+ * systeminformation starts processes and reads dozens of files for it (about 100 ms, some of them blocking), so it is
+ * loaded only here, and only when asked for. Each part has the same time limit; one that fails or is late is left out.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export type Inventory = Record<string, string | number>;
+
+const TIMEOUT_MS = 3_000;
+const BYTES_PER_MIB = 1024 ** 2;
+/** What systeminformation puts where it found nothing. */
+const UNKNOWN = new Set(['', '-', 'unknown', 'Unknown']);
+
+/**
+ * Reads the inventory within `timeout` ms. Keys, where known: `os`, `kernel`, `architecture`, `cpu_model`,
+ * `cpu_count` (logical CPUs), `virtualization` (`none` on bare metal), `memory_total_mb`.
+ */
+export async function readInventory(timeout: number = TIMEOUT_MS): Promise<Inventory> {
+  const { default: si } = await import('systeminformation');
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeout);
+  const timeUp = new Promise<undefined>((resolve) => {
+    late.signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+  // An exception here is one part of a report missing, and the report is not what anybody came for.
+  const within = <T>(part: Promise<T>) => Promise.race([part.catch(() => undefined), timeUp]);
+  try {
+    const [os, cpu, memory, system] = await Promise.all([
+      within(si.osInfo()),
+      within(si.cpu()),
+      within(si.mem()),
+      within(canAskSystem() ? si.system() : Promise.reject(new Error('no shell tools'))),
+    ]);
+    return known({
+      os: os && [os.distro, os.release].filter((word) => !UNKNOWN.has(word)).join(' '),
+      kernel: os?.kernel,
+      architecture: os?.arch,
+      cpu_model: cpu && [cpu.manufacturer, cpu.brand].filter((word) => !UNKNOWN.has(word)).join(' '),
+      cpu_count: cpu?.cores,
+      virtualization: system && virtualizationOf(system),
+      memory_total_mb: memory && Math.round(memory.total / BYTES_PER_MIB),
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function virtualizationOf({ virtual, virtualHost }: { virtual: boolean; virtualHost?: string }): string {
+  if (!virtual) return 'none';
+  return virtualHost === undefined || UNKNOWN.has(virtualHost) ? 'virtual machine' : virtualHost;
+}
+
+/** That part runs a pipeline in a shell whose complaints about missing tools would reach our standard error. */
+function canAskSystem(): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, 'grep'), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function known(entries: Readonly<Record<string, string | number | undefined>>): Inventory {
+  const inventory: Inventory = {};
+  for (const [key, value] of Object.entries(entries)) {
+    if (value === undefined || (typeof value === 'string' && UNKNOWN.has(value))) continue;
+    if (typeof value === 'number' && !(Number.isFinite(value) && value > 0)) continue;
+    inventory[key] = value;
+  }
+  return inventory;
+}
