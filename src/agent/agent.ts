@@ -1,0 +1,126 @@
+/**
+ * The agent: sampling and shipping over one spool, side by side.
+ *
+ * They meet only in the spool, so a broker that is away costs no sample and a slow disk no shipment. Stopping goes in
+ * the order of the data: no new tick, the running sample finished, one last attempt to ship within the bound, then the
+ * connection, the collectors and the spool are closed. What was not shipped lies in the spool for the next start.
+ */
+import type { ResolvedSettings } from '../config/load.ts';
+import { KafkaProducer } from '../kafka/producer.ts';
+import { Backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { version } from '../lib/version.ts';
+import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import type { Spool } from '../spool/spool.ts';
+import { openSpool } from './open-spool.ts';
+import { Pace } from './pace.ts';
+import { Sampling } from './sampling.ts';
+import { Shipper } from './shipper.ts';
+
+/** What runs until it is told to stop, and takes new settings meanwhile. */
+export interface Service {
+  /** Runs until `stop` aborts, then closes everything it opened. */
+  run(stop: AbortSignal): Promise<void>;
+  /** Takes over the settings that can change live. */
+  apply(settings: ResolvedSettings): void;
+}
+
+export class Agent implements Service {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #spool: Spool;
+  readonly #sampling: Sampling;
+  readonly #producer: KafkaProducer;
+  readonly #pace: Pace;
+  readonly #shipper: Shipper;
+  readonly #stats: StatsLine;
+  #settings: ResolvedSettings;
+
+  private constructor(settings: ResolvedSettings, spool: Spool, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+    this.#spool = spool;
+    this.#producer = KafkaProducer.create(settings.kafka, log, clock);
+    this.#pace = new Pace(settings.ship.max_rate, clock);
+    this.#shipper = new Shipper({
+      spool,
+      producer: this.#producer,
+      topic: settings.kafka.topic,
+      batchSamples: settings.ship.batch_samples,
+      batchBytes: settings.ship.batch_bytes,
+      pace: this.#pace,
+      backoff: new Backoff(settings.backoff),
+      clock,
+      log,
+    });
+    this.#sampling = Sampling.open({ settings, spool, clock, log, appended: () => this.#shipper.wake() });
+    this.#stats = new StatsLine(() => this.#counters(), clock, log);
+  }
+
+  /** Opens the spool and all around it; throws what stands in the way. Kafka is not asked: it may be away. */
+  static open(settings: ResolvedSettings, clock: Clock, log: Log): Agent {
+    const spool = openSpool(settings, clock, log);
+    try {
+      return new Agent(settings, spool, clock, log);
+    } catch (error) {
+      spool.close(true);
+      throw error;
+    }
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    const { collect, kafka, log, shutdown } = this.#settings;
+    this.#log.info({
+      event: 'agent_started',
+      version,
+      pid: process.pid,
+      hostname: collect.hostname,
+      interval_ms: collect.interval,
+      spool: this.#settings.spool.path,
+      spool_depth: this.#spool.depth,
+      run_id: this.#spool.runId,
+      brokers: kafka.brokers,
+      topic: kafka.topic,
+    });
+    this.#stats.every(log.stats_interval);
+    const giveUp = new AbortController();
+    const shipping = this.#shipper.run(giveUp.signal);
+    await this.#sampling.run(stop);
+
+    this.#log.info({ event: 'agent_stopping', spool_depth: this.#spool.depth });
+    this.#shipper.finish();
+    const deadline = new AbortController();
+    const timeLimit = this.#clock.sleep(shutdown.timeout, deadline.signal).then(() => giveUp.abort());
+    await shipping;
+    deadline.abort();
+    await timeLimit;
+    await this.#producer.close();
+    this.#sampling.close();
+    this.#stats.write();
+    this.#stats.close();
+    const left = this.#spool.depth;
+    this.#spool.close(true);
+    this.#log.info({ event: 'agent_stopped', spool_depth: left });
+  }
+
+  apply(settings: ResolvedSettings): void {
+    this.#sampling.setInterval(settings.collect.interval);
+    this.#pace.setRate(settings.ship.max_rate);
+    this.#stats.every(settings.log.stats_interval);
+    this.#settings = settings;
+  }
+
+  #counters(): StatsReading {
+    return {
+      totals: { taken: this.#sampling.taken, shipped: this.#shipper.shipped },
+      counts: {
+        errors: this.#sampling.errors + this.#shipper.failures + this.#shipper.refused,
+        missed_ticks: this.#sampling.missedTicks,
+      },
+      means: { mean_ship_latency_ms: [this.#shipper.latencySum, this.#shipper.shipped] },
+      gauges: { spool_depth: this.#spool.depth, spool_bytes: this.#spool.bytes },
+    };
+  }
+}

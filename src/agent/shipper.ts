@@ -1,0 +1,276 @@
+/**
+ * Empties the spool into Kafka: oldest first, one request in flight, deleted only when every broker acknowledged.
+ *
+ *            appended                    acknowledged, more waits
+ *   ┌──────┐ ───────▶ ┌──────────┐ ◀─────────────────────────────┐
+ *   │ idle │          │ shipping │ ──────────────────────────────┘
+ *   └──────┘ ◀─────── └──────────┘ ─── failed ──▶ ┌─────────────┐
+ *          spool empty      ▲                     │ backing_off │
+ *                           └──── wait over ───── └─────────────┘
+ *
+ * A round: read the oldest samples, let the pending notes ride on them, send, acknowledge samples and notes in one
+ * transaction. A kill anywhere in it leaves the samples in the spool; they are sent again and the writer knows them
+ * by their event_id. A failed round changes nothing but the wait before the next one. Between two rounds nothing
+ * probes: the attempt is the probe.
+ *
+ * Only what Kafka says of the samples themselves (too large, invalid) may cost one, and only when it stands alone:
+ * the batch is halved until the guilty sample is by itself, it is tried without its notes, and then it is logged
+ * whole and becomes a note. Everything else, an authorisation that is missing included, keeps the spool and waits.
+ */
+import type { Backoff } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { Rate } from '../lib/rate.ts';
+import { withNotes } from '../sample/encode.ts';
+import { NOTES_PER_SAMPLE } from '../sample/note.ts';
+import type { PendingNote, ShippingState, Spool, SpooledSample } from '../spool/spool.ts';
+import type { Pace } from './pace.ts';
+
+export interface Message {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Sends one list of messages; resolves when all are acknowledged, rejects with a HostspoolError. Never retries. */
+export interface Producer {
+  send(topic: string, messages: readonly Message[], signal?: AbortSignal): Promise<void>;
+}
+
+export interface ShipperOptions {
+  readonly spool: Pick<
+    Spool,
+    'read' | 'notes' | 'acknowledge' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
+  >;
+  readonly producer: Producer;
+  readonly topic: string;
+  readonly batchSamples: number;
+  readonly batchBytes: number;
+  readonly pace: Pace;
+  readonly backoff: Backoff;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Errors that speak of the samples, not of the way to Kafka. */
+const REFUSALS: ReadonlySet<string> = new Set(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_INVALID_RECORD']);
+
+export class Shipper {
+  readonly #options: ShipperOptions;
+  readonly #rate: Rate;
+  #state: ShippingState;
+  #wake = new AbortController();
+  #finishing = false;
+  /** Most samples of the next batch; halved when Kafka refuses one, grows again with each success. */
+  #limit: number;
+  /** A lone sample was too large with its notes: it is tried without them. */
+  #withoutNotes = false;
+  #shipped = 0;
+  #failures = 0;
+  #refused = 0;
+  #latencySum = 0;
+
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+    this.#rate = new Rate(options.clock);
+    this.#limit = options.batchSamples;
+    this.#state = { ...options.spool.shipping(), state: 'idle', failures: 0, next_attempt_at: null };
+  }
+
+  /** Samples acknowledged since the start. */
+  get shipped(): number {
+    return this.#shipped;
+  }
+
+  /** Attempts that failed since the start. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Samples that Kafka refused since the start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Time from taking a sample to its acknowledgement, summed over those shipped, ms. */
+  get latencySum(): number {
+    return this.#latencySum;
+  }
+
+  get state(): ShippingState {
+    return this.#state;
+  }
+
+  /** There is something to send. */
+  wake(): void {
+    if (this.#state.state === 'idle') this.#wake.abort();
+  }
+
+  /** From now on one attempt at what is left, without waiting: `run` ends at an empty spool or a failure. */
+  finish(): void {
+    this.#finishing = true;
+    this.#wake.abort();
+  }
+
+  /**
+   * Ships until the signal aborts, until what `finish` asks for is done, or, with `until: 'empty'`, until the spool is
+   * empty. Never rejects.
+   */
+  async run(signal: AbortSignal, until: 'stopped' | 'empty' = 'stopped'): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    while (!signal.aborted) {
+      if (this.#wake.signal.aborted) this.#wake = new AbortController();
+      const batch = this.#read();
+      if (batch.length === 0) {
+        if (this.#finishing || until === 'empty') break;
+        if (this.#state.state !== 'idle') this.#become({ state: 'idle' });
+        await this.#sleep(Number.POSITIVE_INFINITY);
+        continue;
+      }
+      await this.#paced();
+      if (signal.aborted || !(await this.#ship(batch, signal))) break;
+    }
+    this.#options.spool.release();
+    this.#become({ state: 'stopped', next_attempt_at: null });
+    this.#options.spool.saveShipping(this.#state);
+  }
+
+  #read(): readonly SpooledSample[] {
+    const { spool, batchBytes, pace } = this.#options;
+    return spool.read({ samples: pace.limit(this.#limit), bytes: batchBytes });
+  }
+
+  /** One round; answers whether to go on. */
+  async #ship(batch: readonly SpooledSample[], signal: AbortSignal): Promise<boolean> {
+    const { spool, producer, topic, backoff, pace } = this.#options;
+    const notes = this.#withoutNotes ? [] : spool.notes(NOTES_PER_SAMPLE);
+    this.#become({ state: 'shipping', next_attempt_at: null });
+    try {
+      await producer.send(topic, compose(batch, notes), signal);
+    } catch (thrown) {
+      spool.release();
+      if (signal.aborted) return false;
+      const error = asError(thrown);
+      if (error instanceof HostspoolError && REFUSALS.has(error.code)) {
+        this.#narrow(batch, notes, error);
+        return true;
+      }
+      return this.#backOff(error);
+    }
+    if (backoff.failures > 0) {
+      this.#options.log.info(
+        { event: 'ship_recovered', failures: backoff.failures, spool_depth: spool.depth },
+        'Kafka is back',
+      );
+    }
+    backoff.succeeded();
+    pace.left(batch.length);
+    this.#acknowledge(batch, notes);
+    return true;
+  }
+
+  #acknowledge(batch: readonly SpooledSample[], notes: readonly PendingNote[]): void {
+    const { spool, clock, batchSamples } = this.#options;
+    const last = batch.at(-1) as SpooledSample;
+    const now = clock.now();
+    this.#rate.add(batch.length);
+    this.#shipped += batch.length;
+    for (const sample of batch) this.#latencySum += Math.max(0, now - sample.takenAt);
+    this.#withoutNotes = false;
+    this.#limit = Math.min(batchSamples, this.#limit + Math.ceil(this.#limit / 16));
+    this.#become({
+      state: spool.depth > batch.length ? 'shipping' : 'idle',
+      shipped_total: this.#state.shipped_total + batch.length,
+      last_ack_at: new Date(now).toISOString(),
+      failures: 0,
+      next_attempt_at: null,
+      samples_per_second_out: round(this.#rate.perSecond()),
+    });
+    spool.acknowledge(
+      last.id,
+      notes.map((note) => note.id),
+      this.#state,
+    );
+  }
+
+  /** Kafka refused something in this batch: look for it in a smaller one, or give up the one that stands alone. */
+  #narrow(batch: readonly SpooledSample[], notes: readonly PendingNote[], error: HostspoolError): void {
+    const { spool, log } = this.#options;
+    if (batch.length > 1) {
+      this.#limit = Math.floor(batch.length / 2);
+      log.debug({ event: 'batch_halved', samples: this.#limit, code: error.code });
+      return;
+    }
+    if (notes.length > 0) {
+      this.#withoutNotes = true;
+      return;
+    }
+    const sample = batch[0] as SpooledSample;
+    log.error(
+      { event: 'sample_refused', err: error, ...sample.identity, payload: sample.payload },
+      'Kafka refused a sample',
+    );
+    spool.refuse(sample, 'refused_by_kafka');
+    this.#refused++;
+    this.#withoutNotes = false;
+  }
+
+  async #backOff(error: Error): Promise<boolean> {
+    const { backoff, clock, log, spool } = this.#options;
+    this.#failures++;
+    const wait = Math.round(backoff.failed());
+    this.#become({
+      state: 'backing_off',
+      failures: backoff.failures,
+      last_error: error instanceof HostspoolError ? `${error.code}: ${error.message}` : error.message,
+      next_attempt_at: new Date(clock.now() + wait).toISOString(),
+    });
+    spool.saveShipping(this.#state);
+    const needsPerson = error instanceof HostspoolError && !error.retryable;
+    log[needsPerson ? 'error' : 'warn'](
+      {
+        event: 'ship_failed',
+        err: error,
+        failures: backoff.failures,
+        next_attempt_in_ms: wait,
+        spool_depth: spool.depth,
+      },
+      'shipping failed; the spool keeps the samples',
+    );
+    if (this.#finishing) return false;
+    await this.#sleep(wait);
+    return true;
+  }
+
+  async #paced(): Promise<void> {
+    const wait = this.#options.pace.wait();
+    if (wait > 0 && !this.#finishing) await this.#sleep(wait);
+  }
+
+  /** Sleeps until the time is over, `finish`, the stop, or, when idle, `wake`. */
+  async #sleep(ms: number): Promise<void> {
+    await this.#options.clock.sleep(ms, this.#wake.signal);
+  }
+
+  #become(change: Partial<ShippingState>): void {
+    this.#state = { ...this.#state, ...change };
+  }
+}
+
+/** The messages of a batch; the notes ride on its first sample. */
+export function compose(batch: readonly SpooledSample[], notes: readonly PendingNote[]): Message[] {
+  return batch.map((sample, index) => ({
+    key: sample.hostname,
+    value:
+      index === 0
+        ? withNotes(
+            sample.payload,
+            notes.map((pending) => pending.note),
+          )
+        : sample.payload,
+  }));
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

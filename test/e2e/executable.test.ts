@@ -1,0 +1,99 @@
+import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { runExecutable, Scratch } from '../support/executable.ts';
+
+/** An account without rights, on every Linux. */
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+describe('the executable', () => {
+  it('says version, commit, Node and SQLite, alone in an empty directory as an unprivileged user', () => {
+    using scratch = new Scratch();
+    chmodSync(scratch.path, 0o777);
+    const before = readdirSync(tmpdir()).filter((name) => name.includes('hostspool') && name.endsWith('.node'));
+    const { code, stdout, stderr } = runExecutable(['--version'], {
+      cwd: scratch.path,
+      ...(isRoot ? { uid: NOBODY } : {}),
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^hostspool \d+\.\d+\.\d+ \(commit \S+, Node 24\.\d+\.\d+, SQLite 3\.\d+\.\d+\)\n$/);
+    expect(code).toBe(0);
+    expect(readdirSync(scratch.path)).toEqual([]);
+    expect(readdirSync(tmpdir()).filter((name) => name.includes('hostspool') && name.endsWith('.node'))).toEqual(
+      before,
+    );
+  });
+
+  it('takes a sample without any configuration and writes nothing', () => {
+    using scratch = new Scratch();
+    chmodSync(scratch.path, 0o777);
+    const { code, stdout } = runExecutable(['sample', '--json'], {
+      cwd: scratch.path,
+      env: { HOME: scratch.path },
+      ...(isRoot ? { uid: NOBODY } : {}),
+    });
+    expect(code).toBe(0);
+    const sample = JSON.parse(stdout) as Record<string, unknown>;
+    expect(sample).toMatchObject({
+      hostname: expect.any(String),
+      timestamp: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/),
+    });
+    for (const field of [
+      'cpu_percent',
+      'memory_percent',
+      'memory_used_mb',
+      'memory_total_mb',
+      'disk_percent',
+      'disk_used_gb',
+      'disk_total_gb',
+      'network_bytes_sent',
+      'network_bytes_recv',
+    ]) {
+      expect(sample[field], field).toEqual(expect.any(Number));
+    }
+    expect(readdirSync(scratch.path)).toEqual([]);
+  });
+
+  it('stops an agent without brokers with what to set, and with local mode as the way to try it', () => {
+    const { code, stderr } = runExecutable([]);
+    expect(code).toBe(2);
+    expect(stderr).toContain('KAFKA_BROKERS_MISSING');
+    expect(stderr).toContain('kafka.brokers');
+    expect(stderr).toContain('--mode=local');
+  });
+
+  it('stops at an unknown key with the nearest right name', () => {
+    using scratch = new Scratch();
+    const file = scratch.file('hostspool.yaml');
+    writeFileSync(file, 'spool:\n  max_byte: 1GiB\n');
+    const fromFile = runExecutable([`--config=${file}`]);
+    expect(fromFile.code).toBe(2);
+    expect(fromFile.stderr).toContain('spool.max_bytes');
+    const fromFlag = runExecutable(['--spool.max_byte=1GiB']);
+    expect(fromFlag.code).toBe(2);
+    expect(fromFlag.stderr).toContain('spool.max_bytes');
+    const fromEnvironment = runExecutable([], { env: { HOSTSPOOL_SPOOL_MAX_BYTE: '1GiB' } });
+    expect(fromEnvironment.code).toBe(2);
+    expect(fromEnvironment.stderr).toContain('HOSTSPOOL_SPOOL_MAX_BYTES');
+  });
+
+  it('never shows a secret, however it was given', () => {
+    const secret = 'zq-7719-secret';
+    const shown = [
+      runExecutable(['config'], { env: { HOSTSPOOL_KAFKA_SASL_PASSWORD: secret } }),
+      runExecutable(['config', '--json'], { env: { DB_PASSWORD: secret } }),
+      runExecutable([`--kafka.sasl.password=${secret}`]),
+      runExecutable(['--kafka.brokers=127.0.0.1:1', `--kafka.sasl.pasword=${secret}`]),
+    ];
+    for (const { stdout, stderr } of shown) expect(stdout + stderr).not.toContain(secret);
+    expect(shown.map(({ code }) => code)).toEqual([0, 0, 2, 2]);
+  });
+
+  it('names an unknown command as such', () => {
+    const { code, stderr } = runExecutable(['statsu']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('statsu');
+    expect(stderr).toContain('[USAGE]');
+  });
+});
