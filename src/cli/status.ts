@@ -1,0 +1,181 @@
+/**
+ * `hostspool status`, also `hostspool --status`: how the spool stands, for people and for monitoring.
+ *
+ * The exit code is that of monitoring plug-ins: 0 ok, 1 warning, 2 critical, 3 unknown. Unknown is whatever keeps it
+ * from looking (no spool, no right to read it, a wrong argument, settings that do not load), so that a mistake in the
+ * check is never taken for an outage. With --json standard output is one JSON object in each of these cases.
+ *
+ * Settings are only needed to find the spool: with --spool FILE none are read, so a monitoring user needs no right to
+ * the settings file.
+ */
+import { statSync } from 'node:fs';
+import type { Argv, CommandModule } from 'yargs';
+import { SystemClock } from '../lib/clock.ts';
+import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
+import { parseDuration } from '../lib/units.ts';
+import { evaluate, type StatusReport } from '../operate/status.ts';
+import { DEFAULT_THRESHOLDS, type Thresholds } from '../operate/status-findings.ts';
+import { readSnapshot } from '../spool/snapshot.ts';
+import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { statusTable } from './status-table.ts';
+
+const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
+
+/** Where the service that the package installs keeps its spool. */
+const SERVICE_SPOOL = '/var/lib/hostspool/spool.db';
+
+/** Time between two looks of --watch, ms. */
+const WATCH_EVERY_MS = 1000;
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+export const statusCommand: CommandModule = {
+  command: 'status',
+  describe: 'Show how the spool stands: depth, age, losses, the agent, shipping. For monitoring, too.',
+  builder: (yargs) => statusOptions(settingsOptions(yargs as Argv)),
+  handler: (argv) => runStatus(argv),
+};
+
+/** The options of the command; `hostspool --status` takes the same. */
+export function statusOptions<T>(yargs: Argv<T>): Argv<T> {
+  const option = (name: string, describe: string) =>
+    yargs.option(name, { type: 'string', requiresArg: true, describe, group: GROUP });
+  yargs.option('json', { type: 'boolean', describe: 'As JSON, as documented in docs/status-json.md.', group: GROUP });
+  yargs.option('watch', { type: 'boolean', describe: 'Again every second, until Ctrl-C.', group: GROUP });
+  option('spool', 'Look at this spool file; no settings are read.');
+  option('warn-age', 'Age of the oldest sample that is a warning. Default: 5m.');
+  option('crit-age', 'Age of the oldest sample that is critical. Default: 1h.');
+  option('warn-fill', 'Share of the capacity or of the greatest age that is a warning. Default: 50%.');
+  option('crit-fill', 'Share of the capacity or of the greatest age that is critical. Default: 90%.');
+  option('warn-loss', 'How long a loss is a warning; 0 is never. Default: 1h.');
+  return yargs;
+}
+
+const GROUP = 'Status:';
+
+/** Shows the status and sets the exit code. Rejects for nothing. */
+export async function runStatus(argv: Arguments): Promise<void> {
+  const asJson = argv.json === true;
+  try {
+    const thresholds = thresholdsFrom(argv);
+    const path = spoolPath(argv);
+    if (argv.watch === true) await watch(path, thresholds, asJson);
+    else show(path, thresholds, asJson ? 'json' : 'table');
+  } catch (error) {
+    showUnknown(asError(error), asJson);
+  }
+}
+
+type Form = 'json' | 'json line' | 'table';
+
+function show(path: string, thresholds: Thresholds, form: Form): void {
+  const clock = new SystemClock();
+  const report = evaluate(readSnapshot(path, clock), thresholds, clock.now());
+  process.exitCode = EXIT_CODES[report.severity];
+  process.stdout.write(`${written(report, form)}\n`);
+}
+
+function written(report: StatusReport, form: Form): string {
+  if (form === 'table') return statusTable(report, { colours: wantsColours() });
+  return JSON.stringify(report, undefined, form === 'json' ? 2 : undefined);
+}
+
+/** Ctrl-C ends it in order, with the exit code of the last look. */
+async function watch(path: string, thresholds: Thresholds, asJson: boolean): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal);
+  try {
+    while (!stop.signal.aborted) {
+      if (!asJson && process.stdout.isTTY === true) process.stdout.write('\x1b[H\x1b[2J');
+      try {
+        show(path, thresholds, asJson ? 'json line' : 'table');
+      } catch (error) {
+        showUnknown(asError(error), asJson);
+      }
+      await new SystemClock().sleep(WATCH_EVERY_MS, stop.signal);
+    }
+  } finally {
+    process.off('SIGINT', onSignal);
+  }
+}
+
+/** The same shape as an ok, so that a program reads `severity` and `reasons` in any case. */
+function showUnknown(error: Error, asJson: boolean): void {
+  process.exitCode = EXIT_CODES.unknown;
+  const known = error instanceof HostspoolError;
+  const code = known ? error.code : 'INTERNAL';
+  const hint = known ? error.hint : undefined;
+  if (asJson) {
+    const report = { severity: 'unknown', reasons: [error.message], reason_codes: [code], hint: hint ?? null };
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return;
+  }
+  const lines = [`hostspool: ${known ? error.message : (error.stack ?? error.message)} [${code}]`];
+  if (hint !== undefined) lines.push(`  hint: ${hint}`);
+  process.stderr.write(`${lines.join('\n')}\n`);
+}
+
+function wantsColours(): boolean {
+  return process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '';
+}
+
+/** The spool that is meant: named, or where the agent with these settings has it. */
+export function spoolPath(argv: Arguments): string {
+  const named = argv.spool;
+  if (Array.isArray(named)) throw new HostspoolError('USAGE', '--spool is there more than once');
+  if (typeof named === 'string' && named !== '') return named;
+  const { settings, sources } = settingsFrom(argv);
+  const { path } = settings.spool;
+  // A person's shell does not know the state directory that systemd gives the service.
+  const isDefault = sources.get('spool.path')?.kind === 'default';
+  return isDefault && !isThere(path) && isThere(SERVICE_SPOOL) ? SERVICE_SPOOL : path;
+}
+
+/** Also where this user may not look: then it is told so, instead of that there is none. */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    return errorCode(error) === 'EACCES';
+  }
+}
+
+/** The thresholds that the arguments make; throws USAGE. */
+export function thresholdsFrom(argv: Arguments): Thresholds {
+  const age = (name: string, fallback: number) =>
+    argument(argv, name, fallback, parseDuration, 'a duration, such as 90s, 5m, 1h');
+  const share = (name: string, fallback: number) =>
+    argument(argv, name, fallback, parseShare, 'a share, such as 0.5 or 50%');
+  return {
+    warnAge: age('warn-age', DEFAULT_THRESHOLDS.warnAge),
+    critAge: age('crit-age', DEFAULT_THRESHOLDS.critAge),
+    warnFill: share('warn-fill', DEFAULT_THRESHOLDS.warnFill),
+    critFill: share('crit-fill', DEFAULT_THRESHOLDS.critFill),
+    warnLoss: age('warn-loss', DEFAULT_THRESHOLDS.warnLoss),
+  };
+}
+
+function argument(
+  argv: Arguments,
+  name: string,
+  fallback: number,
+  parse: (text: string) => number | undefined,
+  allowed: string,
+): number {
+  const given = argv[name];
+  if (given === undefined) return fallback;
+  const value = typeof given === 'string' ? parse(given) : undefined;
+  if (value !== undefined) return value;
+  throw new HostspoolError('USAGE', `--${name}=${String(given)} is not ${allowed}`, {
+    hint: 'see hostspool status --help',
+  });
+}
+
+/** `0.5` or `50%`, from 0 to 1. */
+function parseShare(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?|\.\d+)\s*(%?)$/.exec(text.trim());
+  if (match === null) return undefined;
+  const value = match[2] === '%' ? Number(match[1]) / 100 : Number(match[1]);
+  return value <= 1 ? value : undefined;
+}
