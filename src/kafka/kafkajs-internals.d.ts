@@ -29,6 +29,7 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
   export interface ClusterBroker {
     fetch(request: {
+      replicaId: number;
       maxWaitTime: number;
       minBytes: number;
       maxBytes: number;
