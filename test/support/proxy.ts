@@ -104,6 +104,14 @@ export class TcpProxy implements AsyncDisposable {
     this.#links.clear();
   }
 
+  /** Closes every open connection in order, as a broker does with one that was idle for long. */
+  end(): void {
+    for (const { client, server } of this.#links) {
+      client.end();
+      server.end();
+    }
+  }
+
   /** From now on nothing is forwarded in these directions; connections stay open and new ones are accepted. */
   stall(...directions: readonly Direction[]): void {
     for (const direction of directions.length === 0 ? (['toServer', 'toClient'] as const) : directions) {
