@@ -78,3 +78,8 @@ export function tally(account: Account): Tally {
 export function isBefore(position: LogPosition, other: LogPosition): boolean {
   return position.epoch < other.epoch || (position.epoch === other.epoch && position.offset < other.offset);
 }
+
+/** The account as it stands once a load has written it: what the next load of the same run is computed from. */
+export function written(account: Account): Account {
+  return { ...account, version: account.version + 1 };
+}

@@ -1,0 +1,40 @@
+/**
+ * The rows. One prepared statement, run once per row inside the load's transaction: with an embedded database there is
+ * no round trip to save, and the unique index on event_id tells new rows from known ones as they go in.
+ */
+import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
+import type { DecodedSample } from '../../sample/decode.ts';
+import { FIELDS } from '../../sample/fields.ts';
+import { uuidToBytes } from '../../sample/identity.ts';
+import { toTimeText } from './times.ts';
+
+export interface Inserted {
+  /** Rows that were not there before. */
+  readonly rows: number;
+  readonly byHost: ReadonlyMap<string, number>;
+}
+
+export class MetricsTable {
+  readonly #insert: SqliteStatement<unknown[]>;
+
+  constructor(database: SqliteDatabase) {
+    const columns = ['hostname', 'timestamp', 'event_id', 'run_id', 'seq', ...FIELDS.map((field) => field.name)];
+    this.#insert = database.prepare(
+      `INSERT INTO server_metrics (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+       ON CONFLICT (event_id) DO NOTHING`,
+    );
+  }
+
+  insert(samples: readonly DecodedSample[]): Inserted {
+    const byHost = new Map<string, number>();
+    let rows = 0;
+    for (const { hostname, timestamp, event_id, run_id, seq, values } of samples) {
+      const run = run_id === null ? null : uuidToBytes(run_id);
+      const { changes } = this.#insert.run(hostname, toTimeText(timestamp), uuidToBytes(event_id), run, seq, ...values);
+      if (changes === 0) continue;
+      rows++;
+      byHost.set(hostname, (byHost.get(hostname) ?? 0) + 1);
+    }
+    return { rows, byHost };
+  }
+}
