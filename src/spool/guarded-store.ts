@@ -12,6 +12,7 @@
  * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
  * could not even be opened, the next attempt opens it.
  */
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
@@ -42,6 +43,7 @@ export class GuardedStore {
   #store: Store | undefined;
   #failing: Fault | undefined;
   #closed = false;
+  #displaced = false;
 
   constructor(options: GuardedStoreOptions) {
     this.#options = options;
@@ -68,8 +70,9 @@ export class GuardedStore {
         this.#succeeded();
         return [result];
       } catch (error) {
-        if (error instanceof HostspoolError) throw error;
-        const fault = faultOf(error);
+        // A refusal while opening: at the start it is the operator's, later it is a disk that changed.
+        if (error instanceof HostspoolError && first) throw error;
+        const fault = error instanceof HostspoolError ? 'unwritable' : faultOf(error);
         if (fault === undefined) throw error;
         if (fault === 'full' && this.#spendReserve()) continue;
         if (fault === 'damaged' && !recovered) {
@@ -84,14 +87,28 @@ export class GuardedStore {
     }
   }
 
-  /** Logs once if the file is no longer the one at its path. */
+  /**
+   * Looks whether the file is still at its path. One that was deleted or moved away under the open connection is whole
+   * in it, so it is written out again; one that was replaced is left alone, and the tail file will tell at the next
+   * start what was in the one that is gone.
+   */
   watch(): void {
+    const { log, files } = this.#options;
     if (this.#store === undefined || this.#store.isInPlace()) return;
-    this.#options.log.error(
-      { event: 'spool_replaced', path: this.#options.files.database },
-      'the spool file was moved or deleted under the running agent; it goes on in a new one',
-    );
+    if (!this.#displaced) {
+      log.error(
+        { event: 'spool_displaced', path: files.database },
+        'the spool file was moved, deleted or replaced under the running agent',
+      );
+    }
+    this.#displaced = true;
+    if (existsSync(files.database)) return;
+    const [restored] = this.attempt((store) => store.writeOut());
+    if (restored === undefined) return;
     this.#release();
+    restored();
+    this.#displaced = false;
+    log.info({ event: 'spool_restored', path: files.database }, 'the spool file was written out again');
   }
 
   close(): void {

@@ -18,13 +18,12 @@ import type { SizeOrShare } from '../config/kinds.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { UuidSource, uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
+import { UuidSource, uuidToBytes } from '../sample/identity.ts';
 import type { LossReason } from '../sample/note.ts';
 import type { SampleIdentity } from '../sample/sample.ts';
 import { AgeRule } from './age.ts';
-import { Bounds, type Eviction, ROW_OVERHEAD } from './bounds.ts';
-import { isIntact, sampleChecksum } from './checksum.ts';
-import { dropDamaged, evict } from './eviction.ts';
+import { Bounds } from './bounds.ts';
+import { sampleChecksum } from './checksum.ts';
 import { faultOf } from './faults.ts';
 import { type SpoolFiles, spoolFiles } from './files.ts';
 import { GuardedStore } from './guarded-store.ts';
@@ -32,15 +31,17 @@ import { GuardedTail } from './guarded-tail.ts';
 import { Journal } from './journal.ts';
 import { SpoolLock } from './lock.ts';
 import type { PendingNote } from './notes.ts';
+import { Outlet, type ReadLimits, type SpooledSample } from './outlet.ts';
 import { Permissions, refusal } from './permissions.ts';
 import { type SpoolPorts, systemPorts } from './ports.ts';
 import { Reserve } from './reserve.ts';
 import { forgetEndedRuns } from './runs.ts';
 import type { ShippingState } from './shipping-state.ts';
-import type { SampleHead, SampleRow, Store } from './store.ts';
+import { Trimmer } from './trimmer.ts';
 import { checkpoint, giveBack } from './upkeep.ts';
 
 export type { PendingNote } from './notes.ts';
+export type { SpooledSample } from './outlet.ts';
 export type { ShippingState } from './shipping-state.ts';
 
 export interface SpoolOptions {
@@ -66,26 +67,6 @@ export interface SpoolOptions {
   readonly ports?: SpoolPorts;
 }
 
-export interface SpooledSample {
-  /** Order in the spool; greater than that of every sample before. */
-  readonly id: number;
-  /** Of the run it belongs to. */
-  readonly hostname: string;
-  readonly identity: SampleIdentity;
-  /** Wall clock, ms. */
-  readonly takenAt: number;
-  readonly payload: string;
-}
-
-/** Samples evicted in one transaction at most. */
-const EVICTION_ROWS = 256;
-
-/** Transactions of evictions that one call waits for at most. */
-const EVICTION_ROUNDS = 16;
-
-/** More notes than a spool ever has; keeps sums with it exact. */
-const ALL_NOTES = 2 ** 40;
-
 export class Spool {
   readonly runId: string;
   readonly #options: SpoolOptions;
@@ -97,10 +78,10 @@ export class Spool {
   readonly #bounds: Bounds;
   readonly #age: AgeRule;
   readonly #journal: Journal;
+  readonly #outlet: Outlet;
+  readonly #trimmer: Trimmer;
   readonly #uuids: UuidSource;
   #seq = 0;
-  /** Id up to which samples are with the drainer. */
-  #handedOut = 0;
   #closed = false;
 
   private constructor(options: SpoolOptions, files: SpoolFiles, permissions: Permissions, lock: SpoolLock) {
@@ -133,6 +114,15 @@ export class Spool {
       tail: this.#tail,
       bounds: this.#bounds,
       guard: (opened) => new GuardedStore({ ...common, opened }),
+    });
+    this.#outlet = new Outlet({ journal: this.#journal, hostname: options.hostname, clock, log });
+    this.#trimmer = new Trimmer({
+      journal: this.#journal,
+      outlet: this.#outlet,
+      bounds: this.#bounds,
+      age: this.#age,
+      maxAge: options.maxAge,
+      clock,
     });
   }
 
@@ -203,7 +193,7 @@ export class Spool {
     this.#ports.reached('append:tail');
     this.#skipped(seq - 1);
     const size = Buffer.byteLength(payload);
-    this.#makeRoom(size);
+    this.#trimmer.makeRoom(size);
 
     const eventId = uuidToBytes(identity.event_id);
     const crc = sampleChecksum(journal.runBytes, seq, eventId, payload);
@@ -230,26 +220,13 @@ export class Spool {
    * The oldest samples, in order and checked; at least one if there is any, even one larger than `bytes`. They are with
    * the drainer, and not evicted, until `acknowledge` or `release`. Damaged ones have become notes.
    */
-  read(limits: { readonly samples: number; readonly bytes: number }): readonly SpooledSample[] {
-    for (;;) {
-      const [found] = this.#journal.read((store) => this.#scan(store, limits));
-      if (found === undefined) return [];
-      if (found.samples.length === 0 && found.damaged !== undefined) {
-        if (!this.#dropDamaged(found.damaged)) return [];
-        continue;
-      }
-      this.#handedOut = found.samples.at(-1)?.id ?? 0;
-      return found.samples;
-    }
+  read(limits: ReadLimits): readonly SpooledSample[] {
+    return this.#outlet.read(limits);
   }
 
   /** The oldest notes; they don't change until `acknowledge` or `release`. */
   notes(limit: number): readonly PendingNote[] {
-    const { owed, notesHandedOut } = this.#journal;
-    const [pending = []] = this.#journal.read((_, notes) => notes.pending(Math.min(limit + owed.delivered, ALL_NOTES)));
-    const fresh = pending.filter(({ id }) => !owed.isDelivered(id)).slice(0, limit);
-    for (const { id } of fresh) notesHandedOut.add(id);
-    return fresh;
+    return this.#outlet.notes(limit);
   }
 
   /**
@@ -257,28 +234,19 @@ export class Spool {
    * be written now they are not read again in this process, and deleted with the next write that succeeds.
    */
   acknowledge(upTo: number, noteIds: readonly number[], shipping?: ShippingState): void {
-    const { owed, notesHandedOut } = this.#journal;
-    owed.acknowledge(
-      upTo,
-      noteIds.filter((id) => notesHandedOut.has(id)),
-    );
     if (shipping !== undefined) this.#journal.saveShipping(shipping);
-    this.release();
-    this.#journal.write();
+    this.#outlet.acknowledge(upTo, noteIds);
     this.#journal.read((store) => this.#bounds.measure(store));
   }
 
   /** The sending failed: nothing is with the drainer any more. */
   release(): void {
-    this.#handedOut = 0;
-    this.#journal.notesHandedOut.clear();
+    this.#outlet.release();
   }
 
   /** Gives up a sample: it is deleted and noted, in one transaction. */
   refuse(sample: SpooledSample, reason: LossReason): void {
-    const { run_id, seq } = sample.identity;
-    this.#journal.owed.refuse(sample.id, { runId: uuidToBytes(run_id), seq, reason });
-    this.#journal.write();
+    this.#outlet.refuse(sample, reason);
   }
 
   /** Leaves word of how shipping goes, for `--status`. */
@@ -305,7 +273,7 @@ export class Spool {
       this.#makeReserve();
     }
     if (!journal.begun || !journal.owed.isEmpty) journal.write();
-    if (purpose === 'agent') this.#expire();
+    if (purpose === 'agent') this.#trimmer.expire();
     journal.read((store) => {
       if (journal.contents.depth === 0 && journal.begun && this.#tail.isOpen) forgetEndedRuns(store);
       checkpoint(store, this.#bounds.low ? 0 : giveBack(store, clock));
@@ -336,11 +304,12 @@ export class Spool {
     this.#permissions.secure();
   }
 
-  /** What is known of the newest run beside the spool file: this one's, once it has begun. */
+  /** What is known of the newest run beside the spool file: of this one, unless earlier ones are not settled yet. */
   #knownTail(): { runId: string; seq: number } | undefined {
-    if (this.#journal.begun) return { runId: this.runId, seq: this.#journal.settled };
-    const begun = this.#tail.earlier.filter((tail) => tail.begun).at(-1);
-    return begun === undefined ? undefined : { runId: begun.runId, seq: begun.seq };
+    const earlier = this.#tail.earlier.filter((tail) => tail.begun).at(-1);
+    if (earlier !== undefined) return { runId: earlier.runId, seq: earlier.seq };
+    const { settled } = this.#journal;
+    return settled === 0 ? undefined : { runId: this.runId, seq: settled };
   }
 
   /** Samples up to this one that got an identity and were never appended. */
@@ -353,87 +322,6 @@ export class Spool {
 
   #holeReason(): LossReason {
     return this.#journal.failing === 'full' ? 'disk_full' : 'spool_unwritable';
-  }
-
-  #scan(store: Store, limits: { readonly samples: number; readonly bytes: number }) {
-    const { owed, contents } = this.#journal;
-    const samples: SpooledSample[] = [];
-    let bytes = 0;
-    let runId = '';
-    let run: Buffer | undefined;
-    for (const row of store.after.iterate(owed.upTo, limits.samples + owed.refused)) {
-      if (owed.isRefused(row.id)) continue;
-      if (!isIntact(row)) return { samples, damaged: row.id };
-      bytes += Buffer.byteLength(row.payload);
-      if (samples.length > 0 && (bytes > limits.bytes || samples.length >= limits.samples)) break;
-      if (run === undefined || !run.equals(row.run_id)) {
-        run = row.run_id;
-        runId = uuidFromBytes(run);
-      }
-      samples.push(spooled(row, runId, contents.hostname(runId) ?? this.#options.hostname));
-    }
-    return { samples, damaged: undefined };
-  }
-
-  #dropDamaged(id: number): boolean {
-    const { log, clock } = this.#options;
-    const journal = this.#journal;
-    const lastOf = (store: Store, run: Buffer): number =>
-      run.equals(journal.runBytes) ? journal.settled : store.lastSeq(run);
-    let dropped = 0;
-    const written = journal.write((store, notes) => {
-      dropped = dropDamaged(store, notes, id, (run) => lastOf(store, run), clock.now());
-      return dropped;
-    });
-    if (written) log.error({ event: 'samples_damaged', samples: dropped }, 'samples in the spool were damaged');
-    return written && dropped > 0;
-  }
-
-  #makeRoom(size: number): void {
-    for (let round = 0; round < EVICTION_ROUNDS; round++) {
-      const [eviction] = this.#journal.read((store) => this.#bounds.excess(size, store));
-      if (eviction === undefined || this.#evictOldest(eviction) === 0) return;
-    }
-  }
-
-  #evictOldest({ bytes, reason }: Eviction): number {
-    return this.#evict(reason, 0, (_, before) => before < bytes);
-  }
-
-  #expire(): void {
-    const { maxAge } = this.#options;
-    const { contents } = this.#journal;
-    const oldEnough = (sample: SampleHead): boolean => (this.#age.certain(contents.timed(sample)) ?? 0) > maxAge;
-    for (let round = 0; round < EVICTION_ROUNDS; round++) {
-      const from = this.#age.trustsWallClock ? 0 : contents.firstOfBoot - 1;
-      if (this.#evict('spool_expired', from, oldEnough) < EVICTION_ROWS) return;
-    }
-  }
-
-  /** Evicts from the oldest on while `goes` says so; answers how many. `before`: bytes that went before this sample. */
-  #evict(reason: LossReason, from: number, goes: (sample: SampleHead, before: number) => boolean): number {
-    const { clock } = this.#options;
-    const journal = this.#journal;
-    const after = Math.max(from, this.#handedOut, journal.owed.upTo);
-    const [oldest] = journal.read((store) => store.headsAfter.get(after, 1));
-    if (oldest === undefined || !goes(oldest, 0)) return 0;
-    let evicted: readonly SampleHead[] = [];
-    let bytes = 0;
-    const written = journal.write((store, notes) => {
-      bytes = 0;
-      const heads = store.headsAfter.all(after, EVICTION_ROWS);
-      const stays = heads.findIndex((head) => {
-        if (!goes(head, bytes)) return true;
-        bytes += head.size + ROW_OVERHEAD;
-        return false;
-      });
-      evicted = stays === -1 ? heads : heads.slice(0, stays);
-      evict(store, notes, evicted, reason, clock.now());
-      return evicted.length;
-    });
-    if (!written) return 0;
-    this.#bounds.evicted(bytes);
-    return evicted.length;
   }
 
   #makeReserve(): void {
@@ -449,11 +337,6 @@ export class Spool {
       log.warn({ event: 'spool_permissions', err: asError(error) });
     }
   }
-}
-
-function spooled(row: SampleRow, runId: string, hostname: string): SpooledSample {
-  const identity = { event_id: uuidFromBytes(row.event_id), run_id: runId, seq: row.seq };
-  return { id: row.id, hostname, identity, takenAt: row.taken_at, payload: row.payload };
 }
 
 /** What stands in the way of opening, as an error that says what to do. */

@@ -3,7 +3,7 @@
  *
  * WAL with a log of at most a few megabytes; the page cache is small, since rows are written once and read once.
  */
-import { statSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import type { SqliteDatabase, SqliteStatement } from '../lib/sqlite.ts';
 import type { SpoolFiles } from './files.ts';
 import type { SpoolPorts } from './ports.ts';
@@ -183,6 +183,25 @@ export class Store {
   /** Whether the file at the spool's path is still the one that is open: somebody may have moved or deleted it. */
   isInPlace(): boolean {
     return statSync(this.#files.database, { throwIfNoEntry: false })?.ino === this.#inode;
+  }
+
+  /**
+   * Writes everything to a new file beside the path; answers what puts it in its place, to be called once this store
+   * is closed: its log would be taken for the new file's.
+   */
+  writeOut(): () => void {
+    const { database, wal, shm } = this.#files;
+    const copy = `${database}.copy`;
+    rmSync(copy, { force: true });
+    this.database.prepare('VACUUM INTO ?').run(copy);
+    const file = openSync(copy, 'r+');
+    fsyncSync(file);
+    closeSync(file);
+    return () => {
+      rmSync(wal, { force: true });
+      rmSync(shm, { force: true });
+      renameSync(copy, database);
+    };
   }
 
   close(): void {

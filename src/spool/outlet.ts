@@ -1,0 +1,147 @@
+/**
+ * The way out: what the one drainer reads, and what becomes of it.
+ *
+ * What it holds is known in memory only, so that eviction spares it; nothing on disk says so, and after a restart it is
+ * simply read again. What is acknowledged or refused while the file can't be written is owed, and not read again.
+ */
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
+import type { LossReason } from '../sample/note.ts';
+import type { SampleIdentity } from '../sample/sample.ts';
+import { isIntact } from './checksum.ts';
+import { dropDamaged } from './eviction.ts';
+import type { Journal } from './journal.ts';
+import type { PendingNote } from './notes.ts';
+import type { SampleRow, Store } from './store.ts';
+
+export interface SpooledSample {
+  /** Order in the spool; greater than that of every sample before. */
+  readonly id: number;
+  /** Of the run it belongs to. */
+  readonly hostname: string;
+  readonly identity: SampleIdentity;
+  /** Wall clock, ms. */
+  readonly takenAt: number;
+  readonly payload: string;
+}
+
+export interface ReadLimits {
+  readonly samples: number;
+  /** Of the payloads, in UTF-8. */
+  readonly bytes: number;
+}
+
+export interface OutletOptions {
+  readonly journal: Journal;
+  /** For samples of a run that the file knows nothing else of. */
+  readonly hostname: string;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** More notes than a spool ever has; keeps sums with it exact. */
+const ALL_NOTES = 2 ** 40;
+
+export class Outlet {
+  readonly #options: OutletOptions;
+  readonly #journal: Journal;
+  #handedOut = 0;
+
+  constructor(options: OutletOptions) {
+    this.#options = options;
+    this.#journal = options.journal;
+  }
+
+  /** Id up to which samples are with the drainer, or delivered. */
+  get handedOut(): number {
+    return Math.max(this.#handedOut, this.#journal.owed.upTo);
+  }
+
+  read(limits: ReadLimits): readonly SpooledSample[] {
+    for (;;) {
+      const [found] = this.#journal.read((store) => this.#scan(store, limits));
+      if (found === undefined) return [];
+      if (found.samples.length === 0 && found.damaged !== undefined) {
+        if (!this.#dropDamaged(found.damaged)) return [];
+        continue;
+      }
+      this.#handedOut = found.samples.at(-1)?.id ?? 0;
+      return found.samples;
+    }
+  }
+
+  notes(limit: number): readonly PendingNote[] {
+    const { owed, notesHandedOut } = this.#journal;
+    const [pending = []] = this.#journal.read((_, notes) => notes.pending(Math.min(limit + owed.delivered, ALL_NOTES)));
+    const fresh = pending.filter(({ id }) => !owed.isDelivered(id)).slice(0, limit);
+    for (const { id } of fresh) notesHandedOut.add(id);
+    return fresh;
+  }
+
+  acknowledge(upTo: number, noteIds: readonly number[]): void {
+    const { owed, notesHandedOut } = this.#journal;
+    // An id that was not handed out belongs to a note of a file that was replaced meanwhile.
+    owed.acknowledge(
+      upTo,
+      noteIds.filter((id) => notesHandedOut.has(id)),
+    );
+    this.release();
+    this.#journal.write();
+  }
+
+  release(): void {
+    this.#handedOut = 0;
+    this.#journal.notesHandedOut.clear();
+  }
+
+  refuse(sample: SpooledSample, reason: LossReason): void {
+    const { run_id, seq } = sample.identity;
+    this.#journal.owed.refuse(sample.id, { runId: uuidToBytes(run_id), seq, reason });
+    this.#journal.write();
+  }
+
+  /** The oldest samples up to the limits, or up to the first damaged one. */
+  #scan(store: Store, limits: ReadLimits): { samples: SpooledSample[]; damaged?: number } {
+    const { owed, contents } = this.#journal;
+    const samples: SpooledSample[] = [];
+    let bytes = 0;
+    let runId = '';
+    let run: Buffer | undefined;
+    for (const row of store.after.iterate(owed.upTo, limits.samples + owed.refused)) {
+      if (owed.isRefused(row.id)) continue;
+      if (!isIntact(row)) return { samples, damaged: row.id };
+      bytes += Buffer.byteLength(row.payload);
+      if (samples.length > 0 && (bytes > limits.bytes || samples.length >= limits.samples)) break;
+      if (run === undefined || !run.equals(row.run_id)) {
+        run = row.run_id;
+        runId = uuidFromBytes(run);
+      }
+      samples.push(spooled(row, runId, contents.hostname(runId) ?? this.#options.hostname));
+    }
+    return { samples };
+  }
+
+  #dropDamaged(id: number): boolean {
+    const { log, clock } = this.#options;
+    const journal = this.#journal;
+    let dropped = 0;
+    const written = journal.write((store, notes) => {
+      const lastOf = (run: Buffer) => (run.equals(journal.runBytes) ? journal.settled : store.lastSeq(run));
+      dropped = dropDamaged(store, notes, id, lastOf, clock.now());
+      return dropped;
+    });
+    if (written) {
+      log.error(
+        { event: 'samples_damaged', samples: dropped, first_id: id },
+        'samples in the spool are not what was written; their loss is noted',
+      );
+    }
+    return written && dropped > 0;
+  }
+}
+
+function spooled(row: SampleRow, runId: string, hostname: string): SpooledSample {
+  const identity = { event_id: uuidFromBytes(row.event_id), run_id: runId, seq: row.seq };
+  return { id: row.id, hostname, identity, takenAt: row.taken_at, payload: row.payload };
+}
