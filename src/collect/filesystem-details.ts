@@ -1,14 +1,15 @@
 /**
  * How full each filesystem of the host is: the `filesystems` array, for those who turned details on.
  *
- * The root has been asked when this begins. Local filesystems are then asked one after the other, and beside them the
- * network's, one after the other, so at most two calls are out and at most one of them waits for another machine.
+ * The root has been asked when this begins. Then one filesystem after the other is asked, the local ones before the
+ * network's, so that what may not answer keeps nobody waiting; when time is up, what has been answered is sent. One
+ * that is stuck is left alone until it returns, and closes what could get stuck next to it:
  *
- *     local lane    / ✓ ─▶ /var ─▶ /home …         a lane whose call is stuck is closed until it returns;
- *     network lane  /mnt/a ─▶ /mnt/b (stuck) ✗      with the local lane stuck, the network lane is closed too,
- *                                                   so that one slot stays for the root
+ *     a network mount is stuck ─▶ no other network mount is asked; the local ones are
+ *     a local one is stuck     ─▶ no other is asked at all, so that the second slot stays for the root
  *
- * A dead network mount thus costs the network mounts after it. When time is up, what has been answered is sent.
+ * What remains is a local filesystem that hangs while a network mount is dead: that takes the root's slot, and costs
+ * samples until one of them returns.
  */
 import { errorCode, HostspoolError } from '../lib/errors.ts';
 import type { FilesystemDetail } from '../sample/sample.ts';
@@ -42,19 +43,34 @@ export class FilesystemDetailsCollector implements SlowCollector {
 
   async collect(timeUp: Promise<void>): Promise<SlowResult> {
     const mounts = this.#readMounts();
-    const silent: string[] = [];
-    const found = new Map<Mount, FilesystemDetail>();
-    const lanes = [mounts.filter(({ network }) => !network), mounts.filter(({ network }) => network)];
-    const stuck = lanes.map((lane) => lane.some(({ point }) => this.#isOutstanding(point)));
-    const closed = [stuck[0] ?? false, stuck.includes(true)];
+    const isStuck = ({ point }: Mount) => this.#calls.outstanding.has(this.#pathOf(point));
+    const networkIsStuck = mounts.some((mount) => mount.network && isStuck(mount));
+    const localIsStuck = mounts.some((mount) => !mount.network && isStuck(mount));
+    const isClosed = ({ network }: Mount) => localIsStuck || (network && networkIsStuck);
+
     const deadline = timeUp.then(() => undefined);
-    await Promise.all(
-      lanes.map((lane, i) =>
-        closed[i] ? silent.push(...lane.map(({ point }) => point)) : this.#ask(lane, deadline, found, silent),
-      ),
-    );
+    const found = new Map<Mount, FilesystemDetail>();
+    const silent = new Set<Mount>(mounts.filter(isClosed));
+    const open = mounts.filter((mount) => !isClosed(mount)).sort((a, b) => Number(a.network) - Number(b.network));
+    for (const [i, mount] of open.entries()) {
+      try {
+        const call = this.#calls.start(this.#pathOf(mount.point));
+        const answer = call === undefined ? undefined : await Promise.race([call, deadline]);
+        if (answer === undefined) {
+          for (const left of open.slice(i)) silent.add(left);
+          break;
+        }
+        const usage = usageOf(answer);
+        // A filesystem without blocks is a view of something else.
+        if (usage !== undefined && answer.blocks > 0) found.set(mount, detailOf(mount, usage));
+      } catch (error) {
+        if (!NOT_OURS.has(errorCode(error) ?? '')) silent.add(mount);
+      }
+    }
     const filesystems = mounts.flatMap((mount) => found.get(mount) ?? []);
-    return silent.length === 0 ? { fields: { filesystems } } : { fields: { filesystems }, problem: problemOf(silent) };
+    return silent.size === 0
+      ? { fields: { filesystems } }
+      : { fields: { filesystems }, problem: problemOf([...silent]) };
   }
 
   #readMounts(): readonly Mount[] {
@@ -64,34 +80,6 @@ export class FilesystemDetailsCollector implements SlowCollector {
       this.#table = table;
     }
     return this.#mounts;
-  }
-
-  #isOutstanding(point: string): boolean {
-    return this.#calls.outstanding.has(this.#pathOf(point));
-  }
-
-  /** Asks one lane's filesystems in turn; those that gave no answer are added to `silent`. */
-  async #ask(
-    lane: readonly Mount[],
-    deadline: Promise<undefined>,
-    found: Map<Mount, FilesystemDetail>,
-    silent: string[],
-  ): Promise<void> {
-    for (const [i, mount] of lane.entries()) {
-      try {
-        const call = this.#calls.start(this.#pathOf(mount.point));
-        const answer = call === undefined ? undefined : await Promise.race([call, deadline]);
-        if (answer === undefined) {
-          silent.push(...lane.slice(i).map(({ point }) => point));
-          return;
-        }
-        const usage = usageOf(answer);
-        // A filesystem without blocks is a view of something else.
-        if (usage !== undefined && answer.blocks > 0) found.set(mount, detailOf(mount, usage));
-      } catch (error) {
-        if (!NOT_OURS.has(errorCode(error) ?? '')) silent.push(mount.point);
-      }
-    }
   }
 
   close(): void {
@@ -110,10 +98,10 @@ function detailOf(mount: Mount, { total, used, percent }: NonNullable<ReturnType
   };
 }
 
-function problemOf(silent: readonly string[]): HostspoolError {
+function problemOf(silent: readonly Mount[]): HostspoolError {
   const more = silent.length > MOST_NAMED ? ` and ${silent.length - MOST_NAMED} more` : '';
-  const points = silent.slice(0, MOST_NAMED).join(', ') + more;
-  return new HostspoolError('COLLECT_STUCK', `no answer from the filesystems at ${points}`, {
+  const points = silent.slice(0, MOST_NAMED).map(({ point }) => point);
+  return new HostspoolError('COLLECT_STUCK', `no answer from the filesystems at ${points.join(', ')}${more}`, {
     hint: 'a network mount whose server is gone can be released by umount -l',
     retryable: true,
   });

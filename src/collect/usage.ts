@@ -24,5 +24,7 @@ export function usageOf(answer: FilesystemUsage): Usage | undefined {
   const used = Math.max(0, blocks - answer.bfree);
   // An overdrawn reserve is negative to the kernel and comes out as a huge unsigned number: nothing is available.
   const available = answer.bavail > blocks ? 0 : answer.bavail;
-  return { total: gib(blocks * unit), used: gib(used * unit), percent: percentOf(used, used + available) };
+  const total = gib(blocks * unit);
+  if (!Number.isFinite(total)) return undefined;
+  return { total, used: gib(used * unit), percent: percentOf(used, used + available) };
 }
