@@ -235,8 +235,11 @@ function time(text: string | null): string | null {
   return text === null || Number.isNaN(Date.parse(text)) ? null : text;
 }
 
+/** Greatest time that a Date holds, ms; a damaged row may hold any number. */
+const LAST_TIME_MS = 8.64e15;
+
 function iso(ms: number): string {
-  return new Date(ms).toISOString();
+  return new Date(Math.min(Math.max(ms, -LAST_TIME_MS), LAST_TIME_MS)).toISOString();
 }
 
 function round(value: number, digits: number): number {

@@ -175,6 +175,7 @@ function queriesOf(database: { prepare(sql: string): unknown }): Queries {
 
 /** Primary result codes by number, as far as a reader meets them. */
 const SQLITE_CODES: Readonly<Record<number, string>> = {
+  1: 'SQLITE_ERROR',
   5: 'SQLITE_BUSY',
   8: 'SQLITE_READONLY',
   10: 'SQLITE_IOERR',

@@ -172,7 +172,7 @@ function unreadable(path: string, cause: unknown): Error {
     });
   }
   const fault = faultOf(cause);
-  if (fault === 'damaged') {
+  if (fault === 'damaged' || NOT_OURS.has(code)) {
     return new HostspoolError('SPOOL_UNREADABLE', `${path} is damaged, or is not a spool`, {
       hint: 'an agent that opens it sets the damaged file aside and carries over what can be read',
       cause,
@@ -194,8 +194,7 @@ function readContent(files: SpoolFiles, queries: Queries, clock: Clock, deadline
     try {
       return read();
     } catch (error) {
-      // A disk that can't be read in one place is as good as damage; what comes without a fault is a wrong value.
-      if (!(error instanceof TypeError) && faultOf(error) === undefined) throw error;
+      if (!isOfTheFile(error)) throw error;
       failure = error;
       damage.push(`${name}: ${asError(error).message}`);
       return undefined;
@@ -217,6 +216,17 @@ function readContent(files: SpoolFiles, queries: Queries, clock: Clock, deadline
     damage,
   };
 }
+
+/**
+ * Whether an error is the file's fault. The statements are fixed, so one that fails as such means tables that are not
+ * ours any more; a wrong type or a number beyond all bounds means a row that is not. A disk that can't be read in one
+ * place is as good as damage.
+ */
+function isOfTheFile(error: unknown): boolean {
+  return error instanceof TypeError || NOT_OURS.has(errorCode(error) ?? '') || faultOf(error) !== undefined;
+}
+
+const NOT_OURS: ReadonlySet<string> = new Set(['SQLITE_ERROR', 'ERR_OUT_OF_RANGE']);
 
 function requireSchema(path: string, queries: Queries): void {
   const version = queries.one<{ user_version: number }>('PRAGMA user_version')?.user_version ?? 0;
