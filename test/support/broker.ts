@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
 import { type Certificate, CertificateAuthority } from './broker-certificates.ts';
 import { kafkaJars } from './broker-jars.ts';
 import { freePort } from './proxy.ts';
@@ -226,6 +227,7 @@ export async function createTopic(bootstrap: string, topic: string, options: Top
 
 /** Runs `use` with a connected admin client. */
 export async function withAdmin<Result>(bootstrap: string, use: (admin: Admin) => Promise<Result>): Promise<Result> {
+  quietIdleConnections();
   const kafka = new Kafka({ clientId: 'test-admin', brokers: [bootstrap], logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();
