@@ -6,6 +6,7 @@
  * reason is kept as it is. Reasons that only a reader may give are not taken from an agent.
  */
 import { isUuid } from './identity.ts';
+import type { Note } from './note.ts';
 
 /** A `lost` note as it arrived; its reason may be one that this version does not know. */
 export interface ReceivedLostNote {
@@ -66,4 +67,9 @@ function readNote(given: unknown): ReceivedNote | undefined {
     default:
       return undefined;
   }
+}
+
+/** The note as it would have arrived, without the way over the wire. */
+export function receivedNote(note: Note): ReceivedNote {
+  return { ...note, exact: note.exact ?? true };
 }
