@@ -185,9 +185,11 @@ function reportAgent({ agent, run, holder }: SpoolSnapshot, running: boolean): A
   };
 }
 
-function reportShipping({ shipping }: SpoolSnapshot, held: boolean): ShippingReport {
+function reportShipping({ shipping, queue }: SpoolSnapshot, held: boolean): ShippingReport {
+  // What a process saves first is how its first attempt ended; until then the file has the end of the one before.
+  const begun = shipping.state === 'stopped' ? (queue?.depth === 0 ? 'idle' : 'shipping') : shipping.state;
   return {
-    state: held ? shipping.state : 'stopped',
+    state: held ? begun : 'stopped',
     shipped_total: shipping.shipped_total,
     last_ack_at: time(shipping.last_ack_at),
     last_error: shipping.last_error,
