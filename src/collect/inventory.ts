@@ -10,17 +10,27 @@ import { delimiter, join } from 'node:path';
 
 export type Inventory = Record<string, string | number>;
 
+/** The part of systeminformation that is asked. */
+export type InventorySource = Pick<typeof import('systeminformation'), 'osInfo' | 'cpu' | 'mem' | 'system'>;
+
+export interface InventoryOptions {
+  /** Time limit of all, ms. */
+  readonly timeout?: number;
+  /** For tests. */
+  readonly source?: InventorySource;
+}
+
 const TIMEOUT_MS = 3_000;
 const BYTES_PER_MIB = 1024 ** 2;
 /** What systeminformation puts where it found nothing. */
 const UNKNOWN = new Set(['', '-', 'unknown', 'Unknown']);
 
 /**
- * Reads the inventory within `timeout` ms. Keys, where known: `os`, `kernel`, `architecture`, `cpu_model`,
- * `cpu_count` (logical CPUs), `virtualization` (`none` on bare metal), `memory_total_mb`.
+ * Reads the inventory. Keys, where known: `os`, `kernel`, `architecture`, `cpu_model`, `cpu_count` (logical CPUs),
+ * `virtualization` (`none` on bare metal), `memory_total_mb`.
  */
-export async function readInventory(timeout: number = TIMEOUT_MS): Promise<Inventory> {
-  const { default: si } = await import('systeminformation');
+export async function readInventory({ timeout = TIMEOUT_MS, source }: InventoryOptions = {}): Promise<Inventory> {
+  const si = source ?? (await import('systeminformation')).default;
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), timeout);
   const timeUp = new Promise<undefined>((resolve) => {
