@@ -27,7 +27,7 @@ const KINDS: readonly Kind[] = [
     pattern: /^SQLITE_(READONLY|PERM|AUTH)/,
     code: 'SINK_READ_ONLY',
     what: 'the database may not be written',
-    retryable: true,
+    retryable: false,
     hint: 'let this user write the database file and its directory, and the filesystem be writable',
   },
   {
