@@ -86,5 +86,11 @@ async function fetchJars(): Promise<void> {
     rmSync(unfinished, { recursive: true, force: true });
     throw new Error(`Apache Kafka ${kafkaVersion} could not be fetched with Maven:\n${output.slice(-2000)}`);
   }
-  renameSync(unfinished, jars);
+  try {
+    renameSync(unfinished, jars);
+  } catch (error) {
+    // Two that took over the lock of the same dead process: one was first, and its jars are as good.
+    rmSync(unfinished, { recursive: true, force: true });
+    if (!existsSync(jars)) throw error;
+  }
 }
