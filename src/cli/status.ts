@@ -9,6 +9,7 @@
  * the settings file.
  */
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../lib/clock.ts';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
@@ -124,7 +125,7 @@ function wantsColours(): boolean {
 export function spoolPath(argv: Arguments): string {
   const named = argv.spool;
   if (Array.isArray(named)) throw new HostspoolError('USAGE', '--spool is there more than once');
-  if (typeof named === 'string' && named !== '') return named;
+  if (typeof named === 'string' && named !== '') return resolve(named);
   const { settings, sources } = settingsFrom(argv);
   const { path } = settings.spool;
   // A person's shell does not know the state directory that systemd gives the service.
