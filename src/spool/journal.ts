@@ -119,10 +119,13 @@ export class Journal {
    * left nothing. `single`: the body is one statement, which needs no transaction around it.
    */
   write(body: TransactionBody = () => 0, single = false): boolean {
+    const { ports } = this.#options;
     let deleted = 0;
     const [written] = this.#guard.attempt((store) => {
       if (single && this.#begun && this.owed.isEmpty) {
+        ports.reached('write:before-commit');
         body(store, this.#notesOf(store));
+        ports.reached('write:committed');
       } else {
         deleted = this.#transaction(store, body);
         this.#committed(deleted);

@@ -63,14 +63,14 @@ export class Notes {
     );
     this.#neighbour = database.prepare(
       `SELECT id FROM notes
-       WHERE kind = 'lost' AND run_id = ?1 AND reason = ?2 AND exact = 1 AND first_seq <= ?4 + 1 AND last_seq >= ?3 - 1
+       WHERE kind = 'lost' AND run_id = ? AND reason = ? AND exact = 1 AND first_seq <= ? + 1 AND last_seq >= ? - 1
        ORDER BY id DESC`,
     );
     this.#grow = database.prepare(
-      'UPDATE notes SET first_seq = MIN(first_seq, ?2), last_seq = MAX(last_seq, ?3) WHERE id = ?1',
+      'UPDATE notes SET first_seq = MIN(first_seq, ?), last_seq = MAX(last_seq, ?) WHERE id = ?',
     );
     this.#total = database.prepare(
-      `INSERT INTO losses (reason, samples, first_at, last_at) VALUES (?1, ?2, ?3, ?4)
+      `INSERT INTO losses (reason, samples, first_at, last_at) VALUES (?, ?, ?, ?)
        ON CONFLICT (reason) DO UPDATE
        SET samples = samples + excluded.samples, last_at = MAX(last_at, excluded.last_at)`,
     );
@@ -100,9 +100,9 @@ export class Notes {
   }
 
   #growNeighbour(runId: Buffer, first: number, last: number, reason: LossReason): boolean {
-    for (const { id } of this.#neighbour.all(runId, reason, first, last)) {
+    for (const { id } of this.#neighbour.all(runId, reason, last, first)) {
       if (this.#handedOut.has(id)) continue;
-      this.#grow.run(id, first, last);
+      this.#grow.run(first, last, id);
       return true;
     }
     return false;

@@ -106,6 +106,7 @@ export class Owed {
     }
     for (const { first, last, reason } of this.#holes) {
       notes.lost({ runId: currentRun, first, last, reason, exact: true }, at);
+      store.raiseRun.run({ run: currentRun, acked: 0, last });
     }
     if (this.#shipping !== undefined) store.setState.run('shipping', this.#shipping);
     return deleted;

@@ -284,16 +284,23 @@ export class Spool {
   /** Closes it, once. Clean: the run ends in order. Otherwise nothing is written: it is as if the process had died. */
   close(clean: boolean): void {
     if (this.#closed) return;
-    if (clean && this.#options.purpose === 'agent') {
+    try {
+      if (clean) this.#end();
+    } finally {
+      this.#closed = true;
+      this.#journal.close();
+      this.#tail.close();
+      this.#lock.release();
+    }
+  }
+
+  #end(): void {
+    if (this.#options.purpose === 'agent') {
       this.#skipped(this.#seq);
       this.#journal.end();
-    } else if (clean && !this.#journal.owed.isEmpty) {
+    } else if (!this.#journal.owed.isEmpty) {
       this.#journal.write();
     }
-    this.#closed = true;
-    this.#journal.close();
-    this.#tail.close();
-    this.#lock.release();
   }
 
   #open(): void {

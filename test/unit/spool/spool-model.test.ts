@@ -1,0 +1,277 @@
+/**
+ * The spool against a plain model: any sequence of appends, reads, acknowledgements, refusals, evictions, failing disks,
+ * clock steps, restarts and deaths at any step. After each command every sample that was appended is in the file, or
+ * acknowledged, or noted; and none of them is noted that is not lost.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { LostNote } from '../../../src/sample/note.ts';
+import type { SpoolStep } from '../../../src/spool/ports.ts';
+import type { Spool, SpooledSample } from '../../../src/spool/spool.ts';
+import { Died, faultWith, LiveSpool } from '../../support/live-spool.ts';
+
+const MiB = 1024 * 1024;
+const MAX_AGE = 3_600_000;
+const STEPS: readonly SpoolStep[] = [
+  'open:locked',
+  'open:begun',
+  'open:settled',
+  'append:tail',
+  'append:stored',
+  'write:before-commit',
+  'write:committed',
+];
+
+type Command =
+  | { readonly kind: 'append'; readonly count: number; readonly size: number }
+  | { readonly kind: 'ship'; readonly samples: number; readonly result: 'acknowledge' | 'release' | 'refuse' | 'hold' }
+  | { readonly kind: 'pass'; readonly ms: number }
+  | { readonly kind: 'step'; readonly ms: number }
+  | { readonly kind: 'space'; readonly low: boolean }
+  | { readonly kind: 'fault'; readonly code: string; readonly step: SpoolStep }
+  | { readonly kind: 'die'; readonly step: SpoolStep; readonly after: number }
+  | { readonly kind: 'restart'; readonly clean: boolean; readonly reboot: boolean }
+  | { readonly kind: 'maintain' };
+
+const commands = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        kind: fc.constant('append' as const),
+        count: fc.integer({ min: 1, max: 8 }),
+        size: fc.constantFrom(20, 900, 9000),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        kind: fc.constant('ship' as const),
+        samples: fc.integer({ min: 1, max: 12 }),
+        result: fc.constantFrom('acknowledge' as const, 'release' as const, 'refuse' as const, 'hold' as const),
+      }),
+    },
+    { weight: 2, arbitrary: fc.constant({ kind: 'maintain' as const }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(1000, 1_800_000, 4_000_000) }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('step' as const), ms: fc.constantFrom(-86_400_000, 31_536_000_000) }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('space' as const), low: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('fault' as const),
+        code: fc.constantFrom('SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_READONLY'),
+        step: fc.constant('write:before-commit' as const),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('die' as const),
+        step: fc.constantFrom(...STEPS),
+        after: fc.integer({ min: 0, max: 3 }),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constant('restart' as const), clean: fc.boolean(), reboot: fc.boolean() }),
+    },
+  ),
+  { minLength: 5, maxLength: 45 },
+);
+
+/** `run_id/seq`: a sample, by what can never be used twice. */
+const nameOf = (runId: string, seq: number): string => `${runId}/${seq}`;
+
+class Trial {
+  readonly #fixture = new LiveSpool();
+  readonly #appended = new Set<string>();
+  /** Acknowledged by Kafka; if that could not be committed they may still be sent again, refused or evicted. */
+  readonly #sent = new Set<string>();
+  /** Acknowledged, and deleted for it. */
+  readonly #gone = new Set<string>();
+  readonly #eventIds = new Set<string>();
+  /** Not stored, and not noted before the next write that succeeds. */
+  readonly #holes = new Set<string>();
+  readonly #delivered: LostNote[] = [];
+  #faultAt: { step: SpoolStep; code: string } | undefined;
+  #dieAt: { step: SpoolStep; after: number } | undefined;
+  #boots = 1;
+  #spool: Spool;
+
+  constructor() {
+    this.#fixture.ports.at = (step) => this.#reached(step);
+    this.#spool = this.#open();
+  }
+
+  run(list: readonly Command[]): void {
+    for (const command of list) {
+      try {
+        this.#do(command);
+      } catch (error) {
+        if (!(error instanceof Died)) throw error;
+        this.#dieAt = undefined;
+        this.#restart(false);
+      }
+      this.#check();
+    }
+    this.#faultAt = undefined;
+    this.#dieAt = undefined;
+    this.#restart(true);
+    expect(this.#holes.size).toBe(0);
+    this.#check();
+  }
+
+  remove(): void {
+    this.#spool.close(false);
+    this.#fixture.remove();
+  }
+
+  #do(command: Command): void {
+    const { clock, ports } = this.#fixture;
+    if (command.kind === 'append') for (let index = 0; index < command.count; index++) this.#append(command.size);
+    if (command.kind === 'ship') this.#ship(command.samples, command.result);
+    if (command.kind === 'pass') clock.pass(command.ms);
+    if (command.kind === 'step') clock.stepWall(command.ms);
+    if (command.kind === 'die') this.#dieAt = { ...command };
+    if (command.kind === 'maintain') this.#spool.maintain();
+    if (command.kind === 'space') {
+      ports.space_ = { free: command.low ? 1 * MiB : 1000 * MiB, total: 2000 * MiB };
+      clock.pass(2000);
+    }
+    if (command.kind === 'fault') {
+      this.#faultAt = command;
+      this.#append(100);
+    }
+    if (command.kind === 'restart') {
+      if (command.reboot) clock.reboot(`boot-${++this.#boots}`);
+      this.#restart(command.clean);
+    }
+  }
+
+  #append(size: number): void {
+    const identity = this.#spool.identify();
+    const name = nameOf(identity.run_id, identity.seq);
+    expect(this.#appended.has(name) || this.#eventIds.has(identity.event_id)).toBe(false);
+    this.#eventIds.add(identity.event_id);
+    this.#appended.add(name);
+    this.#holes.add(name);
+    const stored = this.#spool.append(identity, this.#fixture.clock.now(), 'x'.repeat(size));
+    if (stored) this.#holes.clear();
+    this.#faultAt = undefined;
+  }
+
+  #ship(samples: number, result: 'acknowledge' | 'release' | 'refuse' | 'hold'): void {
+    const oldest = this.#fixture.stored().map(({ run_id, seq }) => nameOf(run_id, seq));
+    const batch = this.#spool.read({ samples, bytes: 20_000 });
+    const names = batch.map(({ identity }) => nameOf(identity.run_id, identity.seq));
+    expect(names).toEqual(oldest.slice(0, batch.length));
+    expect(batch.length).toBe(Math.min(batch.length || 1, oldest.length));
+    if (result === 'acknowledge') this.#acknowledge(batch, names);
+    else if (result === 'release') this.#spool.release();
+    else if (result === 'refuse' && batch[0] !== undefined) {
+      this.#spool.release();
+      this.#spool.refuse(batch[0], 'refused_by_kafka');
+    }
+  }
+
+  #acknowledge(batch: readonly SpooledSample[], names: readonly string[]): void {
+    const notes = this.#spool.notes(3);
+    for (const name of names) this.#sent.add(name);
+    for (const { note } of notes) if (note.kind === 'lost') this.#delivered.push(note);
+    this.#spool.acknowledge(
+      batch.at(-1)?.id ?? 0,
+      notes.map(({ id }) => id),
+    );
+    const left = new Set(this.#fixture.stored().map(({ run_id, seq }) => nameOf(run_id, seq)));
+    for (const name of names) if (!left.has(name)) this.#gone.add(name);
+    if (this.#faultAt === undefined) this.#holes.clear();
+  }
+
+  #restart(clean: boolean): void {
+    try {
+      this.#spool.close(clean);
+    } catch (error) {
+      if (!(error instanceof Died)) throw error;
+    }
+    for (;;) {
+      try {
+        this.#spool = this.#open();
+        if (this.#faultAt === undefined) this.#holes.clear();
+        return;
+      } catch (error) {
+        if (!(error instanceof Died)) throw error;
+      }
+    }
+  }
+
+  #open(): Spool {
+    return this.#fixture.open({ maxAge: MAX_AGE, maxBytes: 5 * MiB, minFree: { bytes: 10 * MiB } });
+  }
+
+  #reached(step: SpoolStep): void {
+    if (this.#dieAt?.step === step && this.#dieAt.after-- <= 0) {
+      this.#dieAt = undefined;
+      throw new Died(step);
+    }
+    if (this.#faultAt?.step === step) throw faultWith(this.#faultAt.code);
+  }
+
+  #check(): void {
+    const stored = this.#fixture.stored();
+    const inFile = new Set(stored.map(({ run_id, seq }) => nameOf(run_id, seq)));
+    expect(inFile.size).toBe(stored.length);
+    expect(this.#spool.depth).toBe(stored.length);
+    const pending = this.#spool.notes(10_000).map(({ note }) => note);
+    const noted = new Set<string>();
+    for (const note of [...pending, ...this.#delivered]) {
+      if (note.kind !== 'lost') continue;
+      for (let seq = note.first_seq; seq <= note.last_seq; seq++) {
+        const name = nameOf(note.run_id, seq);
+        noted.add(name);
+        if (inFile.has(name) || this.#gone.has(name)) expect.fail(`${name} is noted as ${note.reason} and not lost`);
+      }
+    }
+    this.#spool.release();
+    for (const name of this.#appended) {
+      if (inFile.has(name) || this.#sent.has(name) || noted.has(name) || this.#holes.has(name)) continue;
+      expect.fail(`${name} is lost without a note`);
+    }
+    const totals = Object.values(this.#fixture.losses()).reduce((sum, samples) => sum + samples, 0);
+    expect(totals).toBe(noted.size);
+    this.#checkOrder(stored);
+  }
+
+  /** Runs one after the other, and within a run the numbers rise. */
+  #checkOrder(stored: readonly { run_id: string; seq: number }[]): void {
+    const last = new Map<string, number>();
+    let current = '';
+    for (const { run_id, seq } of stored) {
+      if (run_id !== current) expect(last.has(run_id)).toBe(false);
+      expect(seq).toBeGreaterThan(last.get(run_id) ?? 0);
+      last.set(run_id, seq);
+      current = run_id;
+    }
+  }
+}
+
+describe('a spool under anything', () => {
+  it('keeps, hands over or notes every sample that was appended', () => {
+    fc.assert(
+      fc.property(commands, (list) => {
+        const trial = new Trial();
+        try {
+          trial.run(list);
+        } finally {
+          trial.remove();
+        }
+      }),
+      { numRuns: Number(process.env.SPOOL_MODEL_RUNS ?? 120) },
+    );
+  });
+});

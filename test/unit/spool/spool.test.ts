@@ -1,0 +1,283 @@
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
+
+const ALL = { samples: 10_000, bytes: 1e9 };
+
+let fixture: LiveSpool;
+beforeEach(() => {
+  fixture = new LiveSpool();
+});
+afterEach(() => {
+  fixture.remove();
+});
+
+describe('a spool', () => {
+  it('hands out what was appended, oldest first, with its identity and its bytes', () => {
+    const spool = fixture.open();
+    const taken = ['{"a":1}', '{"b":"ä€😀"}', '{"c":3}'].map((payload) => {
+      const identity = spool.identify();
+      expect(spool.append(identity, 1_767_225_600_123, payload)).toBe(true);
+      return { identity, payload };
+    });
+    const samples = spool.read(ALL);
+    expect(samples.map(({ identity, payload }) => ({ identity, payload }))).toEqual(taken);
+    expect(samples.map(({ identity }) => identity.seq)).toEqual([1, 2, 3]);
+    expect(samples[0]).toMatchObject({ hostname: 'host-1', takenAt: 1_767_225_600_123 });
+    expect(spool.depth).toBe(3);
+  });
+
+  it('reads within both limits, but at least one sample however large', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 5, 'x'.repeat(1000));
+    expect(spool.read({ samples: 2, bytes: 1e6 })).toHaveLength(2);
+    expect(spool.read({ samples: 100, bytes: 3500 })).toHaveLength(3);
+    expect(spool.read({ samples: 100, bytes: 10 })).toHaveLength(1);
+  });
+
+  it('reads the same samples again until they are acknowledged', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 4);
+    const first = spool.read({ samples: 2, bytes: 1e6 });
+    expect(spool.read({ samples: 2, bytes: 1e6 })).toEqual(first);
+    spool.release();
+    expect(spool.read({ samples: 2, bytes: 1e6 })).toEqual(first);
+    spool.acknowledge(first[1]?.id ?? 0, []);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([3, 4]);
+    expect(spool.depth).toBe(2);
+    expect(fixture.query('SELECT acked_seq, last_seq FROM runs')).toEqual([{ acked_seq: 2, last_seq: 2 }]);
+  });
+
+  it('keeps samples, shipping state and its own id over a restart, in a run of its own', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    const shipping = { ...first.shipping(), state: 'backing_off' as const, shipped_total: 7, last_error: 'away' };
+    first.saveShipping(shipping);
+    first.close(true);
+    const second = fixture.open();
+    appendSamples(second, 2);
+    expect(second.id).toBe(first.id);
+    expect(second.runId).not.toBe(first.runId);
+    expect(second.shipping()).toEqual(shipping);
+    expect(second.read(ALL).map(({ identity }) => [identity.run_id, identity.seq])).toEqual([
+      [first.runId, 1],
+      [first.runId, 2],
+      [first.runId, 3],
+      [second.runId, 1],
+      [second.runId, 2],
+    ]);
+  });
+
+  it('ends a run that stopped in order as clean, and one that died as unclean', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    first.close(true);
+    const second = fixture.open();
+    appendSamples(second, 2);
+    second.close(false);
+    const third = fixture.open();
+    expect(notesOf(third)).toEqual([
+      { kind: 'run_ended', run_id: first.runId, last_seq: 3, clean: true },
+      { kind: 'run_ended', run_id: second.runId, last_seq: 2, clean: false },
+    ]);
+  });
+
+  it('keeps the hostname of each sample’s run', () => {
+    const before = fixture.open({ hostname: 'old-name' });
+    appendSamples(before, 1);
+    before.close(true);
+    const spool = fixture.open({ hostname: 'new-name' });
+    appendSamples(spool, 1);
+    expect(spool.read(ALL).map(({ hostname }) => hostname)).toEqual(['old-name', 'new-name']);
+  });
+
+  it('deletes notes with their acknowledgement and no others', () => {
+    for (let run = 0; run < 3; run++) {
+      const spool = fixture.open();
+      appendSamples(spool, 1);
+      spool.close(true);
+    }
+    const spool = fixture.open();
+    const [first] = spool.notes(1);
+    spool.acknowledge(0, [first?.id ?? 0]);
+    expect(notesOf(spool)).toHaveLength(2);
+    spool.release();
+    spool.acknowledge(0, [first?.id ?? 0, 99]);
+    expect(notesOf(spool)).toHaveLength(2);
+  });
+
+  it('turns a refused sample into a note, in one transaction', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    const [, second] = spool.read(ALL);
+    if (second === undefined) throw new Error('nothing read');
+    spool.release();
+    spool.refuse(second, 'refused_by_kafka');
+    expect(fixture.seqs()).toEqual([1, 3]);
+    expect(notesOf(spool)).toEqual([
+      { kind: 'lost', run_id: spool.runId, first_seq: 2, last_seq: 2, reason: 'refused_by_kafka' },
+    ]);
+    expect(fixture.losses()).toEqual({ refused_by_kafka: 1 });
+    expect(spool.depth).toBe(2);
+  });
+
+  it('tells depth, bytes and age without asking the file', () => {
+    const spool = fixture.open();
+    expect([spool.depth, spool.oldestAgeSeconds()]).toEqual([0, 0]);
+    appendSamples(spool, 1, 'x'.repeat(5000));
+    fixture.clock.pass(90_000);
+    appendSamples(spool, 1);
+    expect(spool.oldestAgeSeconds()).toBe(90);
+    expect(spool.bytes).toBeGreaterThan(5000);
+    spool.acknowledge(spool.read({ samples: 1, bytes: 1 })[0]?.id ?? 0, []);
+    expect(spool.oldestAgeSeconds()).toBe(0);
+  });
+
+  it('refuses a sample that is not the next one of its run', () => {
+    const spool = fixture.open();
+    const [identity] = appendSamples(spool, 1);
+    if (identity === undefined) throw new Error('nothing appended');
+    expect(() => spool.append(identity, 0, '{}')).toThrow(RangeError);
+    expect(() => spool.append({ ...spool.identify(), run_id: identity.event_id }, 0, '{}')).toThrow(RangeError);
+  });
+
+  it('notes a number that was given and never appended', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 1);
+    spool.identify();
+    spool.identify();
+    appendSamples(spool, 1);
+    expect(notesOf(spool)).toMatchObject([{ first_seq: 2, last_seq: 3, reason: 'spool_unwritable' }]);
+  });
+
+  it('closes once, and takes nothing after', () => {
+    const spool = fixture.open();
+    const identity = spool.identify();
+    spool.close(true);
+    spool.close(true);
+    expect(() => spool.append(identity, 0, '{}')).toThrow(TypeError);
+    expect(spool.read(ALL)).toEqual([]);
+  });
+
+  it('forgets ended runs once nothing of them is left', () => {
+    for (let run = 0; run < 5; run++) {
+      const spool = fixture.open();
+      appendSamples(spool, 1);
+      spool.close(true);
+    }
+    const spool = fixture.open();
+    spool.maintain();
+    expect(fixture.query('SELECT * FROM runs')).toHaveLength(6);
+    spool.acknowledge(
+      spool.read(ALL).at(-1)?.id ?? 0,
+      spool.notes(100).map(({ id }) => id),
+    );
+    spool.maintain();
+    expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: null }]);
+  });
+
+  it('is put back in place when its file is deleted under it, with everything in it', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    rmSync(fixture.path);
+    spool.maintain();
+    expect(existsSync(fixture.path)).toBe(true);
+    appendSamples(spool, 2);
+    expect(fixture.seqs()).toEqual([1, 2, 3, 4, 5]);
+    expect(fixture.events('error')).toEqual(['spool_displaced']);
+    expect(statSync(fixture.path).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a run that died', () => {
+  it('loses the sample that was taken and not stored, on record', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    fixture.ports.at = (step) => {
+      if (step === 'append:tail') throw new Died();
+    };
+    expect(() => appendSamples(first, 1)).toThrow(Died);
+    fixture.ports.at = () => {};
+    first.close(false);
+    const second = fixture.open();
+    expect(notesOf(second)).toEqual([
+      { kind: 'lost', run_id: first.runId, first_seq: 4, last_seq: 4, reason: 'crash' },
+      { kind: 'run_ended', run_id: first.runId, last_seq: 4, clean: false },
+    ]);
+    second.close(false);
+    expect(notesOf(fixture.open())).toHaveLength(2);
+  });
+
+  it('is not certain of its end after a power cut', () => {
+    const first = fixture.open();
+    appendSamples(first, 2);
+    first.close(false);
+    fixture.clock.reboot('boot-2');
+    expect(notesOf(fixture.open())).toEqual([
+      { kind: 'run_ended', run_id: first.runId, last_seq: 2, clean: false, exact: false },
+    ]);
+  });
+
+  it('is not certain of its end without its tail file', () => {
+    const first = fixture.open();
+    appendSamples(first, 2);
+    first.close(false);
+    rmSync(fixture.path.replace('.db', '.seq'));
+    expect(notesOf(fixture.open())).toMatchObject([{ kind: 'run_ended', last_seq: 2, exact: false }]);
+  });
+
+  it('is lost whole, on record, when its spool file is gone', () => {
+    const first = fixture.open();
+    appendSamples(first, 4);
+    first.close(false);
+    renameSync(fixture.path, `${fixture.path}.elsewhere`);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    const second = fixture.open();
+    expect(notesOf(second)).toEqual([
+      { kind: 'lost', run_id: first.runId, first_seq: 1, last_seq: 4, reason: 'spool_corrupt', exact: false },
+      { kind: 'run_ended', run_id: first.runId, last_seq: 4, clean: false, exact: false },
+    ]);
+    second.close(true);
+    expect(notesOf(fixture.open())).toHaveLength(2);
+  });
+
+  it('leaves its last number behind even if it could never write to the spool', () => {
+    fixture.open().close(true);
+    const full = faultWith('SQLITE_FULL');
+    fixture.ports.at = (step) => {
+      if (step === 'write:before-commit') throw full;
+    };
+    const first = fixture.open();
+    expect(appendSamples(first, 3).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    first.close(false);
+    const second = fixture.open();
+    appendSamples(second, 2);
+    second.close(false);
+    fixture.ports.at = () => {};
+    const third = fixture.open();
+    expect(fixture.seqs()).toEqual([]);
+    expect(notesOf(third)).toEqual([
+      { kind: 'lost', run_id: first.runId, first_seq: 1, last_seq: 3, reason: 'crash' },
+      { kind: 'run_ended', run_id: first.runId, last_seq: 3, clean: false },
+      { kind: 'lost', run_id: second.runId, first_seq: 1, last_seq: 2, reason: 'crash' },
+      { kind: 'run_ended', run_id: second.runId, last_seq: 2, clean: false },
+    ]);
+  });
+});
+
+describe('a drain', () => {
+  it('ends the open run of a dead agent, begins none, and hands out its samples', () => {
+    const dead = fixture.open();
+    appendSamples(dead, 3);
+    dead.close(false);
+    const drain = fixture.open({ purpose: 'drain' });
+    expect(drain.read(ALL)).toHaveLength(3);
+    expect(notesOf(drain)).toMatchObject([{ kind: 'run_ended', run_id: dead.runId, last_seq: 3 }]);
+    expect(() => drain.append(drain.identify(), 0, '{}')).toThrow(TypeError);
+    drain.acknowledge(drain.read(ALL).at(-1)?.id ?? 0, []);
+    drain.close(true);
+    expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: 'unclean' }]);
+    const agent = fixture.open();
+    expect([agent.depth, notesOf(agent).length]).toEqual([0, 1]);
+  });
+});
