@@ -69,7 +69,7 @@ describe.skipIf(!broker.available)(
       await until(() => second.taken().length >= 20, 'twenty samples were taken by the second run');
       expect(status(scratch).spool.runs).toHaveLength(2);
 
-      await using proxy = await TcpProxy.listen({
+      await using _proxy = await TcpProxy.listen({
         target: broker.proxyTarget,
         port: Number(broker.proxied.split(':')[1]),
       });

@@ -1,0 +1,55 @@
+/** The command line: one file per command, joined here; every error comes out in one shape with one exit code. */
+import yargs from 'yargs';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import { describeError } from '../ops/log.ts';
+import { configCommand } from './config.ts';
+import { drainCommand } from './drain.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { runCommand } from './run.ts';
+import { sampleCommand } from './sample.ts';
+import { statusCommand } from './status.ts';
+import { tailCommand } from './tail.ts';
+
+/** Runs the command that `args` name; answers the exit code. Never rejects. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const parser = yargs([...args])
+    .scriptName('hostspool')
+    .usage('$0 [--mode=agent|local] [settings]\n$0 <command>')
+    .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
+    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand])
+    .strict()
+    .version(false)
+    .help('help', 'Show this help.')
+    .alias('help', 'h')
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      if (error instanceof Error && !isUsageError(error)) throw error;
+      throw new HostspoolError('USAGE', message || asError(error).message, { hint: 'see hostspool --help' });
+    });
+  try {
+    await parser.parseAsync();
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    printError(error);
+    return exitCodeOf(error);
+  }
+}
+
+/** yargs' own errors (an unknown argument, a missing value) are named so. */
+function isUsageError(error: Error): boolean {
+  return error.name === 'YError';
+}
+
+/** One line for a person with the stable code for a program, the hint below; a stack only for what nobody foresaw. */
+export function printError(thrown: unknown): void {
+  const error = asError(thrown);
+  const lines =
+    error instanceof HostspoolError
+      ? [`hostspool: ${error.message} [${error.code}]`, ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`])]
+      : [`hostspool: unexpected error: ${error.stack ?? error.message} [INTERNAL]`];
+  if (error instanceof HostspoolError && error.cause !== undefined) {
+    lines.push(`  cause: ${String(describeError(error.cause).message)}`);
+  }
+  process.stderr.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,109 @@
+/** `hostspool drain`: ships what is in the spool now and exits. */
+import { existsSync } from 'node:fs';
+import { Presets, SingleBar } from 'cli-progress';
+import type { Argv, CommandModule } from 'yargs';
+import { type DrainProgress, type DrainResult, drain } from '../agent/drain.ts';
+import { requireFor } from '../config/load.ts';
+import { SystemClock } from '../lib/clock.ts';
+import { HostspoolError } from '../lib/errors.ts';
+import { parseDuration } from '../lib/units.ts';
+import { openLog } from '../ops/log.ts';
+import { ProcessSignals } from '../ops/shutdown.ts';
+import { EXIT } from './exit-codes.ts';
+import { settingsFrom, settingsOptions } from './settings-options.ts';
+
+export const drainCommand: CommandModule = {
+  command: 'drain',
+  describe: 'Ship what is in the spool now, and exit. Not while an agent runs on it.',
+  builder: (yargs) =>
+    settingsOptions(yargs as Argv)
+      .option('spool', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'Drain this spool file, of a dead or another host; samples keep their identities.',
+      })
+      .option('patience', {
+        type: 'string',
+        default: '60s',
+        requiresArg: true,
+        describe: 'Give up when nothing was acknowledged for so long.',
+      }),
+  handler: async (argv) => {
+    const loaded = settingsFrom(argv);
+    requireFor('agent', loaded.settings);
+    const path = typeof argv.spool === 'string' ? argv.spool : loaded.settings.spool.path;
+    const settings = { ...loaded.settings, spool: { ...loaded.settings.spool, path } };
+    const patience = parseDuration(String(argv.patience));
+    if (patience === undefined) {
+      throw new HostspoolError('USAGE', `--patience=${argv.patience} is not a duration`, {
+        hint: 'for example 60s, 5m',
+      });
+    }
+    if (!existsSync(path)) {
+      throw new HostspoolError('SPOOL_MISSING', `there is no spool at ${path}`, {
+        hint: 'name it with --spool FILE, or run as the user whose spool it is',
+      });
+    }
+    const view = process.stdout.isTTY === true ? new ProgressBar() : new ProgressLines();
+    // A sample that Kafka refuses is logged whole, beside the progress on standard output.
+    const log = await openLog({ ...settings.log, level: 'error' }, process.stderr);
+    using signals = new ProcessSignals(log);
+    const clock = new SystemClock();
+    const result = await drain({ settings, patience, clock, log, progress: (now) => view.show(now) }, signals.stop);
+    view.close();
+    report(result, path);
+  },
+};
+
+function report(result: DrainResult, path: string): void {
+  const parts = [`${result.shipped} samples shipped`];
+  if (result.refused > 0) parts.push(`${result.refused} refused by Kafka and noted as lost`);
+  if (result.left > 0) parts.push(`${result.left} left in ${path}`);
+  if (result.notesLeft > 0) parts.push(`${result.notesLeft} notes of losses wait for the next sample`);
+  process.stdout.write(`${parts.join(', ')}\n`);
+  if (result.left === 0) return;
+  if (result.lastError !== undefined) process.stderr.write(`hostspool: the last attempt failed: ${result.lastError}\n`);
+  process.exitCode = EXIT.failed;
+}
+
+interface ProgressView {
+  show(progress: DrainProgress): void;
+  close(): void;
+}
+
+class ProgressBar implements ProgressView {
+  readonly #bar = new SingleBar(
+    { format: 'draining [{bar}] {value}/{total} samples, {rate}/s, {eta_formatted} left {error}', hideCursor: true },
+    Presets.legacy,
+  );
+  readonly #startedAt = performance.now();
+  #started = false;
+
+  show({ total, shipped, error }: DrainProgress): void {
+    const seconds = Math.max(0.001, (performance.now() - this.#startedAt) / 1000);
+    const payload = { rate: Math.round(shipped / seconds), error: error ?? '' };
+    if (this.#started) this.#bar.update(shipped, payload);
+    else this.#bar.start(total, shipped, payload);
+    this.#started = true;
+  }
+
+  close(): void {
+    this.#bar.stop();
+  }
+}
+
+/** A line for every tenth of the way, and for each new error. */
+class ProgressLines implements ProgressView {
+  #tenth = -1;
+  #error: string | undefined;
+
+  show({ total, shipped, error }: DrainProgress): void {
+    const tenth = total === 0 ? 10 : Math.floor((shipped / total) * 10);
+    if (tenth !== this.#tenth) process.stdout.write(`${shipped} of ${total} samples shipped\n`);
+    if (error !== undefined && error !== this.#error) process.stdout.write(`waiting: ${error}\n`);
+    this.#tenth = tenth;
+    this.#error = error;
+  }
+
+  close(): void {}
+}

@@ -1,0 +1,28 @@
+/**
+ * What a process ends with. `hostspool status` has the four codes of monitoring plug-ins instead; both are documented
+ * in docs/errors.md.
+ */
+import { HostspoolError } from '../lib/errors.ts';
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  /** The command line or the settings are wrong: trying again changes nothing. */
+  usage: 2,
+  /** Another process holds the spool, or there is none. */
+  refused: 3,
+} as const;
+
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  'USAGE',
+  'SETTINGS_INVALID',
+  'KAFKA_BROKERS_MISSING',
+  'MODE_MISSING',
+]);
+const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING']);
+
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof HostspoolError)) return EXIT.failed;
+  if (USAGE_CODES.has(error.code)) return EXIT.usage;
+  return REFUSED_CODES.has(error.code) ? EXIT.refused : EXIT.failed;
+}

@@ -1,0 +1,84 @@
+/** `hostspool [--mode=…]`: runs the agent, or local mode, until it is told to stop. */
+import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
+import { Agent, type Service } from '../agent/agent.ts';
+import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
+import { SystemClock } from '../lib/clock.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import { commit, version } from '../lib/version.ts';
+import { LocalMode } from '../local/local-mode.ts';
+import { type LeveledLog, openLog } from '../ops/log.ts';
+import { ProcessSignals } from '../ops/shutdown.ts';
+import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { runStatus, statusOptions } from './status.ts';
+
+export const runCommand: CommandModule = {
+  command: '$0',
+  describe: 'Run: as the agent, or with --mode=local without any server.',
+  builder: (yargs) =>
+    statusOptions(settingsOptions(yargs as Argv))
+      .implies('json', 'status')
+      .implies('watch', 'status')
+      .implies('spool', 'status')
+      .option('status', { type: 'boolean', describe: 'Show the spool and exit (as `hostspool status`).' })
+      .option('version', { type: 'boolean', describe: 'Show the versions and exit.' }),
+  handler: async (argv) => {
+    if (argv.version === true) return printVersion();
+    if (argv.status === true) return runStatus(argv);
+    await runService(argv);
+  },
+};
+
+async function printVersion(): Promise<void> {
+  const { sqliteVersion } = await import('../lib/sqlite.ts');
+  process.stdout.write(
+    `hostspool ${version} (commit ${commit}, Node ${process.versions.node}, SQLite ${sqliteVersion()})\n`,
+  );
+}
+
+async function runService(argv: ArgumentsCamelCase): Promise<void> {
+  const loaded = settingsFrom(argv);
+  requireFor(loaded.settings.mode, loaded.settings);
+  const log = await openLog(loaded.settings.log);
+  for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
+
+  let current = loaded;
+  let service: Service | undefined;
+  using signals = new ProcessSignals(log, () => {
+    if (service !== undefined) current = reload(argv, current, service, log);
+  });
+  service = openService(loaded, log);
+  await service.run(signals.stop);
+}
+
+function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
+  const clock = new SystemClock();
+  switch (settings.mode) {
+    case 'agent':
+      return Agent.open(settings, clock, log);
+    case 'local':
+      return LocalMode.open(settings, clock, log);
+    case 'writer':
+      throw new HostspoolError('MODE_MISSING', 'this build has no writer mode', {
+        hint: 'it has --mode=agent and --mode=local',
+      });
+  }
+}
+
+/** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */
+function reload(argv: ArgumentsCamelCase, current: LoadedSettings, service: Service, log: LeveledLog): LoadedSettings {
+  try {
+    const loaded = settingsFrom(argv);
+    requireFor(loaded.settings.mode, loaded.settings);
+    const changes = liveChanges(current.settings, loaded.settings);
+    service.apply(loaded.settings);
+    log.setLevel(loaded.settings.log.level);
+    log.info({ event: 'settings_reloaded', changed: Object.keys(changes.live) });
+    if (changes.restart.length > 0) {
+      log.warn({ event: 'restart_needed', settings: changes.restart }, 'these settings take effect at the next start');
+    }
+    return loaded;
+  } catch (error) {
+    log.error({ event: 'reload_failed', err: asError(error) }, 'the settings stay as they were');
+    return current;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Local mode: the agent and the loader in one process over the same spool, no server needed.
+ *
+ * It is the whole product with Kafka taken out of the middle: the same samples, the same spool, and the port, tables
+ * and accounts of the writer. So what it shows on one host is what a fleet does.
+ */
+import type { Service } from '../agent/agent.ts';
+import { openSpool } from '../agent/open-spool.ts';
+import { Sampling } from '../agent/sampling.ts';
+import type { ResolvedSettings } from '../config/load.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { version } from '../lib/version.ts';
+import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import { SqliteSink } from '../sink/sqlite/sqlite-sink.ts';
+import type { Spool } from '../spool/spool.ts';
+import { LocalLoader } from './local-loader.ts';
+
+export class LocalMode implements Service {
+  readonly #log: Log;
+  readonly #spool: Spool;
+  readonly #sink: SqliteSink;
+  readonly #loader: LocalLoader;
+  readonly #sampling: Sampling;
+  readonly #stats: StatsLine;
+  #settings: ResolvedSettings;
+
+  private constructor(settings: ResolvedSettings, spool: Spool, sink: SqliteSink, clock: Clock, log: Log) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#spool = spool;
+    this.#sink = sink;
+    const { backoff, ship } = settings;
+    this.#loader = new LocalLoader({ spool, sink, backoff, batchSamples: ship.batch_samples, clock, log });
+    this.#sampling = Sampling.open({ settings, spool, clock, log, appended: () => this.#loader.wake() });
+    this.#stats = new StatsLine(() => this.#reading(), clock, log);
+  }
+
+  static open(settings: ResolvedSettings, clock: Clock, log: Log): LocalMode {
+    const spool = openSpool(settings, clock, log);
+    let sink: SqliteSink | undefined;
+    try {
+      sink = SqliteSink.open({ path: settings.sqlite.path });
+      return new LocalMode(settings, spool, sink, clock, log);
+    } catch (error) {
+      void sink?.close();
+      spool.close(true);
+      throw error;
+    }
+  }
+
+  async run(stop: AbortSignal): Promise<void> {
+    const { collect, log, spool, sqlite, shutdown } = this.#settings;
+    this.#log.info({
+      event: 'local_started',
+      version,
+      pid: process.pid,
+      hostname: collect.hostname,
+      interval_ms: collect.interval,
+      spool: spool.path,
+      database: sqlite.path,
+      run_id: this.#spool.runId,
+    });
+    this.#stats.every(log.stats_interval);
+    const giveUp = new AbortController();
+    const loading = this.#loader.run(giveUp.signal);
+    await this.#sampling.run(stop);
+
+    this.#log.info({ event: 'local_stopping', spool_depth: this.#spool.depth });
+    await this.#loader.drain(shutdown.timeout);
+    giveUp.abort();
+    await loading;
+    await this.#sink.close();
+    this.#sampling.close();
+    this.#stats.write();
+    this.#stats.close();
+    const left = this.#spool.depth;
+    this.#spool.close(true);
+    this.#log.info({ event: 'local_stopped', spool_depth: left });
+  }
+
+  apply(settings: ResolvedSettings): void {
+    this.#sampling.setInterval(settings.collect.interval);
+    this.#stats.every(settings.log.stats_interval);
+    this.#settings = settings;
+  }
+
+  #reading(): StatsReading {
+    return {
+      totals: { taken: this.#sampling.taken, loaded: this.#loader.loaded },
+      counts: {
+        duplicates: this.#loader.duplicates,
+        loads: this.#loader.loads,
+        errors: this.#sampling.errors + this.#loader.failures,
+        missed_ticks: this.#sampling.missedTicks,
+      },
+      means: {},
+      gauges: { spool_depth: this.#spool.depth, spool_bytes: this.#spool.bytes },
+    };
+  }
+}
