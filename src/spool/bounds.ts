@@ -2,8 +2,9 @@
  * How much the spool may hold, and how much an append must make room for.
  *
  * `max_bytes` bounds what the spool takes of the disk: pages in use plus the write-ahead log. At it the oldest samples
- * go, a stretch at a time, so that the work for one append stays the same however large the spool is. The exact number
- * costs a query, so between two of them what was appended is added up, and only a sum that reaches the bound asks.
+ * go, a stretch at a time, so that the work for one append stays the same however large the spool is. The log grows and
+ * starts anew all the time; for the bound it always counts as grown, so that its growth never evicts a sample. The exact
+ * number costs a query, so between two of them what was appended is added up, and only a sum that reaches the bound asks.
  *
  * `min_free` bounds what the spool leaves to others. Below it the file stops growing: an append evicts about as many
  * bytes as it adds, never more to make room for a neighbour, and nothing while there are free pages in the file. The
@@ -17,7 +18,8 @@ import type { LossReason } from '../sample/note.ts';
 import { faultOf } from './faults.ts';
 import type { SpoolPorts } from './ports.ts';
 import { RESERVE_BYTES, ROOM_FOR_RESERVE } from './reserve.ts';
-import type { Store } from './store.ts';
+import { PAGE_SIZE } from './schema.ts';
+import { type Store, WAL_BYTES } from './store.ts';
 
 export interface BoundsOptions {
   readonly path: string;
@@ -44,12 +46,17 @@ const SPACE_VALID_MS = 1000;
 /** Free bytes inside the file below which it counts as full. */
 const FREE_PAGES_KEPT = 64 * 1024;
 
+/** The log when it starts anew: what SQLite lets it grow to, frame headers, and the transaction that passed that. */
+const GROWN_WAL_BYTES = WAL_BYTES + 384 * 1024;
+
 /** Share of max_bytes that is freed at a time, so that not every append evicts. */
 const SLACK_SHARE = 512;
 
 export class Bounds {
   readonly #options: BoundsOptions;
   #bytes = 0;
+  /** Bytes with the log as if it had grown. */
+  #atMost = 0;
   #free = Number.POSITIVE_INFINITY;
   #low = false;
   /** Bytes appended since the disk is low, less those evicted. */
@@ -78,6 +85,7 @@ export class Bounds {
   /** Counts what was appended. `size`: bytes of the payload. */
   appended(size: number): void {
     this.#bytes += size + ROW_OVERHEAD;
+    this.#atMost += inPages(size);
     if (this.#low) this.#debt += size + ROW_OVERHEAD;
   }
 
@@ -88,7 +96,10 @@ export class Bounds {
 
   /** Asks the file. */
   measure(store: Store): void {
-    this.#bytes = store.usage().used + store.walBytes();
+    const { used } = store.usage();
+    const wal = store.walBytes();
+    this.#bytes = used + wal;
+    this.#atMost = used + Math.max(wal, GROWN_WAL_BYTES);
   }
 
   /** What has to go before a payload of this size can be appended; undefined if nothing. */
@@ -96,9 +107,9 @@ export class Bounds {
     this.observe();
     const { maxBytes } = this.#options;
     const adds = size + ROW_OVERHEAD;
-    if (this.#bytes + adds > maxBytes) {
+    if (this.#atMost + inPages(size) > maxBytes) {
       this.measure(store);
-      const over = this.#bytes + adds - maxBytes;
+      const over = this.#atMost + inPages(size) - maxBytes;
       if (over > 0) return { bytes: over + Math.floor(maxBytes / SLACK_SHARE), reason: 'spool_full' };
     }
     if (!this.#low || store.usage().free >= FREE_PAGES_KEPT) return undefined;
@@ -106,10 +117,10 @@ export class Bounds {
     return owed > 0 ? { bytes: owed, reason: 'disk_full' } : undefined;
   }
 
-  /** Measures the free space, unless that was done just now. */
-  observe(): void {
+  /** Measures the free space, unless that was done just now and `anew` does not ask for it. */
+  observe(anew = false): void {
     const now = this.#options.clock.monotonic();
-    if (now - this.#observedAt < SPACE_VALID_MS) return;
+    if (!anew && now - this.#observedAt < SPACE_VALID_MS) return;
     this.#observedAt = now;
     const { path, minFree, ports, log } = this.#options;
     try {
@@ -134,4 +145,9 @@ export class Bounds {
       log.info({ event: 'disk_has_room', path, ...fields }, 'the disk has room again; the spool may grow');
     }
   }
+}
+
+/** What an append may add to the file: whole pages, one of them for the tree. */
+function inPages(size: number): number {
+  return (Math.ceil((size + ROW_OVERHEAD) / PAGE_SIZE) + 1) * PAGE_SIZE;
 }

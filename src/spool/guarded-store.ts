@@ -7,7 +7,7 @@
  *        │ ok │                                                                             │ ok │
  *        └────┘ ──── full without reserve ──▶ failing ◀── unwritable, or not recoverable ── └────┘
  *                                               │  ▲
- *                              any success ─▶ ok┘  └ any failure (not logged again)
+ *                           any change made ─▶ ok┘  └ any failure (not logged again)
  *
  * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
  * could not even be opened, the next attempt opens it.
@@ -56,18 +56,24 @@ export class GuardedStore {
 
   /** The first opening. A spool that is not ours to open or change is the operator's: it throws. A fault does not. */
   open(): void {
-    this.attempt(() => {}, true);
+    this.#attempt(() => {}, true);
   }
 
   /** Does it, and answers with its result in a list; or answers an empty one: it could not be done. */
-  attempt<Result>(action: (store: Store) => Result, first = false): [Result] | [] {
+  attempt<Result>(action: (store: Store) => Result): [Result] | [] {
+    return this.#attempt(action, false);
+  }
+
+  #attempt<Result>(action: (store: Store) => Result, first: boolean): [Result] | [] {
     if (this.#closed) return [];
     let recovered = false;
     for (;;) {
       try {
         this.#store ??= this.#open();
+        const changes = this.#failing === undefined ? 0 : this.#store.changes();
         const result = action(this.#store);
-        this.#succeeded();
+        // Reading, and a transaction without a change, succeed on a full disk too.
+        if (this.#failing !== undefined && this.#store.changes() > changes) this.#succeeded();
         return [result];
       } catch (error) {
         // A refusal while opening: at the start it is the operator's, later it is a disk that changed.
@@ -177,7 +183,6 @@ export class GuardedStore {
   }
 
   #succeeded(): void {
-    if (this.#failing === undefined) return;
     this.#failing = undefined;
     this.#options.log.info({ event: 'spool_writable', path: this.#options.files.database });
   }

@@ -230,7 +230,8 @@ export class Spool {
   }
 
   /**
-   * Every broker has the samples up to this id, and the notes: they are deleted, in one transaction. If the file can't
+   * Every broker has the samples up to this id, and the notes: they are deleted, in one transaction that
+   * a power cut may undo (then they are sent again). If the file can't
    * be written now they are not read again in this process, and deleted with the next write that succeeds.
    */
   acknowledge(upTo: number, noteIds: readonly number[], shipping?: ShippingState): void {
@@ -252,7 +253,7 @@ export class Spool {
   /** Leaves word of how shipping goes, for `--status`. */
   saveShipping(state: ShippingState): void {
     this.#journal.saveShipping(state);
-    this.#journal.write();
+    this.#journal.settleDebts();
   }
 
   /** As last saved; the total goes on over restarts. */
@@ -334,7 +335,7 @@ export class Spool {
   #makeReserve(): void {
     const { log, path } = this.#options;
     if (this.#reserve.made) return;
-    this.#bounds.observe();
+    this.#bounds.observe(true);
     if (!this.#bounds.roomForReserve) return;
     if (!this.#reserve.make()) return;
     log.debug({ event: 'spool_reserve_made', path });

@@ -65,6 +65,7 @@ const HEAD = 'id, run_id, seq, taken_at, monotonic_at, octet_length(payload) AS 
 export class Store {
   readonly database: SqliteDatabase;
   readonly #files: SpoolFiles;
+  readonly #synchronous: 'full' | 'normal';
   readonly #inode: number;
 
   readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
@@ -79,11 +80,13 @@ export class Store {
   readonly raiseRun: SqliteStatement<[{ run: Buffer; acked: number; last: number }]>;
   readonly setState: SqliteStatement<[string, string]>;
   readonly #usage: SqliteStatement<[], { pages: number; free: number }>;
+  readonly #changes: SqliteStatement<[], number>;
   readonly #getState: SqliteStatement<[string], string>;
 
-  private constructor(database: SqliteDatabase, files: SpoolFiles) {
+  private constructor(database: SqliteDatabase, files: SpoolFiles, synchronous: 'full' | 'normal') {
     this.database = database;
     this.#files = files;
+    this.#synchronous = synchronous;
     this.#inode = statSync(files.database).ino;
     this.insert = database.prepare(
       'INSERT INTO samples (run_id, seq, event_id, taken_at, monotonic_at, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -110,6 +113,7 @@ export class Store {
       `SELECT (SELECT page_count FROM pragma_page_count) AS pages,
               (SELECT freelist_count FROM pragma_freelist_count) AS free`,
     );
+    this.#changes = database.prepare<[], number>('SELECT total_changes()').pluck();
     this.#getState = database.prepare<[string], string>('SELECT value FROM state WHERE key = ?').pluck();
   }
 
@@ -131,7 +135,7 @@ export class Store {
       database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       database.pragma(`journal_size_limit = ${WAL_BYTES}`);
       if (size > 0 && size <= CHECKED_BYTES) check(database);
-      return new Store(database, files);
+      return new Store(database, files, synchronous);
     } catch (error) {
       database.close();
       throw error;
@@ -173,6 +177,25 @@ export class Store {
   usage(): { readonly used: number; readonly free: number } {
     const { pages, free } = this.#usage.get() ?? { pages: 0, free: 0 };
     return { used: (pages - free) * PAGE_SIZE, free: free * PAGE_SIZE };
+  }
+
+  /** Rows changed through this connection so far. */
+  changes(): number {
+    return this.#changes.get() ?? 0;
+  }
+
+  /**
+   * Does what a power cut may undo: its commit does not wait for the disk. The next durable one takes it along, since
+   * both are written to one log in order.
+   */
+  undoably(action: () => void): void {
+    if (this.#synchronous === 'normal') return action();
+    this.database.pragma('synchronous = normal');
+    try {
+      action();
+    } finally {
+      this.database.pragma('synchronous = full');
+    }
   }
 
   /** Size of the write-ahead log, in bytes. */

@@ -1,0 +1,279 @@
+import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RESERVE_BYTES } from '../../../src/spool/reserve.ts';
+import { appendSamples, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
+
+const MiB = 1024 * 1024;
+const ALL = { samples: 100_000, bytes: 1e9 };
+
+let fixture: LiveSpool;
+beforeEach(() => {
+  fixture = new LiveSpool();
+});
+afterEach(() => {
+  fixture.remove();
+});
+
+/** From now on every write fails with this code; undefined ends it. */
+function writesFail(code: string | undefined): void {
+  fixture.ports.at = (step) => {
+    if (code !== undefined && step === 'write:before-commit') throw faultWith(code);
+  };
+}
+
+const reserve = () => fixture.path.replace('.db', '.reserve');
+
+describe('a disk that can’t be written', () => {
+  it.each([
+    ['SQLITE_FULL', 'disk_full'],
+    ['SQLITE_IOERR_WRITE', 'spool_unwritable'],
+    ['SQLITE_READONLY', 'spool_unwritable'],
+    ['EROFS', 'spool_unwritable'],
+  ])('%s: holes are remembered and noted by the next write as %s', (code, reason) => {
+    const spool = fixture.open();
+    appendSamples(spool, 2);
+    writesFail(code);
+    for (let index = 0; index < 3; index++) expect(spool.append(spool.identify(), 0, '{}')).toBe(false);
+    expect([spool.depth, fixture.seqs(), notesOf(spool)]).toEqual([2, [1, 2], []]);
+    writesFail(undefined);
+    appendSamples(spool, 1);
+    expect(fixture.seqs()).toEqual([1, 2, 6]);
+    expect(notesOf(spool)).toEqual([{ kind: 'lost', run_id: spool.runId, first_seq: 3, last_seq: 5, reason }]);
+    expect(fixture.losses()).toEqual({ [reason]: 3 });
+  });
+
+  it('is said once when it begins and once when it ends', () => {
+    const spool = fixture.open();
+    writesFail('SQLITE_IOERR_FSYNC');
+    appendSamples(spool, 5);
+    writesFail(undefined);
+    appendSamples(spool, 5);
+    expect(fixture.events().filter((event) => /^spool_(un)?writable/.test(event))).toEqual([
+      'spool_unwritable',
+      'spool_writable',
+    ]);
+  });
+
+  it('leaves holes that the next run notes when the process dies meanwhile', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 2);
+    writesFail('SQLITE_FULL');
+    appendSamples(spool, 3);
+    spool.close(false);
+    writesFail(undefined);
+    expect(notesOf(fixture.open())).toMatchObject([
+      { kind: 'lost', first_seq: 3, last_seq: 5, reason: 'crash' },
+      { kind: 'run_ended', last_seq: 5 },
+    ]);
+  });
+
+  it('does not hand out again what was acknowledged, and deletes it later', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 5);
+    const batch = spool.read({ samples: 2, bytes: 1e6 });
+    writesFail('SQLITE_FULL');
+    spool.acknowledge(batch[1]?.id ?? 0, []);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([3, 4, 5]);
+    spool.release();
+    const third = spool.read(ALL)[0];
+    if (third !== undefined) spool.refuse(third, 'refused_by_kafka');
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([4, 5]);
+    expect(fixture.seqs()).toEqual([1, 2, 3, 4, 5]);
+    writesFail(undefined);
+    spool.maintain();
+    expect(fixture.seqs()).toEqual([4, 5]);
+    expect([spool.depth, fixture.losses()]).toEqual([2, { refused_by_kafka: 1 }]);
+  });
+
+  it('does not hide mistakes of the program', () => {
+    const spool = fixture.open();
+    fixture.ports.at = () => {
+      throw new TypeError('a mistake');
+    };
+    expect(() => appendSamples(spool, 1)).toThrow('a mistake');
+    fixture.ports.at = () => {};
+  });
+});
+
+describe('the reserve', () => {
+  it('is really written, beside the spool', () => {
+    fixture.open();
+    const { size, blocks } = statSync(reserve());
+    expect([size, blocks * 512 >= RESERVE_BYTES]).toEqual([RESERVE_BYTES, true]);
+  });
+
+  it('is given up for the transaction that met a full disk, which is repeated', () => {
+    const spool = fixture.open();
+    let failures = 1;
+    fixture.ports.at = (step) => {
+      if (step === 'write:before-commit' && failures-- > 0) throw faultWith('SQLITE_FULL');
+    };
+    fixture.ports.space_ = { free: 0, total: 100 * MiB };
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(true);
+    expect(existsSync(reserve())).toBe(false);
+    expect(fixture.events('warn')).toContain('spool_reserve_spent');
+    spool.maintain();
+    expect(existsSync(reserve())).toBe(false);
+    fixture.ports.space_ = { free: 50 * MiB, total: 100 * MiB };
+    fixture.clock.pass(5000);
+    spool.maintain();
+    expect(statSync(reserve()).size).toBe(RESERVE_BYTES);
+  });
+
+  it('is made whole if a start finds it short', () => {
+    fixture.open().close(true);
+    truncateSync(reserve(), 1000);
+    fixture.open();
+    expect(statSync(reserve()).size).toBe(RESERVE_BYTES);
+  });
+});
+
+describe('a damaged row', () => {
+  const flip = (seq: number) =>
+    fixture.tamper("UPDATE samples SET payload = replace(payload, 'host-1', 'host-2') WHERE seq = ?", seq);
+
+  it('is not handed out: its neighbours say which one it was', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 6);
+    flip(3);
+    flip(4);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([1, 2]);
+    spool.acknowledge(2, []);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([5, 6]);
+    expect(notesOf(spool)).toEqual([
+      { kind: 'lost', run_id: spool.runId, first_seq: 3, last_seq: 4, reason: 'spool_corrupt' },
+    ]);
+    expect(fixture.losses()).toEqual({ spool_corrupt: 2 });
+    expect(spool.depth).toBe(2);
+    expect(fixture.events('error')).toEqual(['samples_damaged']);
+  });
+
+  it('is known whatever of it is damaged, its number and its run included', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 7);
+    fixture.tamper('UPDATE samples SET seq = 6000 WHERE seq = 2');
+    fixture.tamper("UPDATE samples SET run_id = x'00112233445566778899aabbccddeeff' WHERE seq = 4");
+    fixture.tamper("UPDATE samples SET event_id = x'00' WHERE seq = 6");
+    const read: number[] = [];
+    for (let batch = spool.read(ALL); batch.length > 0; batch = spool.read(ALL)) {
+      read.push(...batch.map(({ identity }) => identity.seq));
+      spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    }
+    expect(read).toEqual([1, 3, 5, 7]);
+    expect(notesOf(spool)).toMatchObject([2, 4, 6].map((seq) => ({ first_seq: seq, last_seq: seq })));
+  });
+
+  it('is found first and last in the spool, and across two runs', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    first.close(true);
+    const second = fixture.open();
+    appendSamples(second, 3);
+    fixture.tamper("UPDATE samples SET payload = '?' WHERE id IN (1, 3, 4, 6)");
+    const read: number[] = [];
+    for (let batch = second.read(ALL); batch.length > 0; batch = second.read(ALL)) {
+      read.push(...batch.map(({ id }) => id));
+      second.acknowledge(batch.at(-1)?.id ?? 0, []);
+    }
+    expect(read).toEqual([2, 5]);
+    const lost = notesOf(second).filter(({ kind }) => kind === 'lost');
+    expect(lost).toEqual(
+      [
+        [first.runId, 1],
+        [first.runId, 3],
+        [second.runId, 1],
+        [second.runId, 3],
+      ].map(([run_id, seq]) => ({ kind: 'lost', run_id, first_seq: seq, last_seq: seq, reason: 'spool_corrupt' })),
+    );
+  });
+
+  it('says so when it is not certain which one it was', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 2);
+    spool.identify();
+    appendSamples(spool, 2);
+    flip(2);
+    spool.acknowledge(spool.read(ALL)[0]?.id ?? 0, []);
+    spool.read(ALL);
+    expect(notesOf(spool)).toContainEqual({
+      kind: 'lost',
+      run_id: spool.runId,
+      first_seq: 2,
+      last_seq: 3,
+      reason: 'spool_corrupt',
+      exact: false,
+    });
+    expect(fixture.losses()).toMatchObject({ spool_corrupt: 1 });
+  });
+});
+
+describe('a damaged file', () => {
+  const setAside = () => readdirSync(fixture.directory).filter((name) => /\.corrupt-[^-]+$/.test(name));
+
+  it.each([
+    ['garbage', (path: string) => writeFileSync(path, Buffer.alloc(40_000, 'garbage'))],
+    ['a file cut short', (path: string) => truncateSync(path, 5000)],
+  ])('%s: the agent starts, the file is kept, and the run that died is on record', (_, damage) => {
+    const first = fixture.open();
+    appendSamples(first, 300, 'x'.repeat(500));
+    first.close(false);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    damage(fixture.path);
+    const second = fixture.open();
+    expect(appendSamples(second, 2)).toHaveLength(2);
+    expect(setAside()).toHaveLength(1);
+    expect(fixture.events('error')).toContain('spool_damaged');
+    const inFile = new Set(fixture.stored().map(({ run_id, seq }) => `${run_id} ${seq}`));
+    const notes = notesOf(second);
+    for (let seq = 1; seq <= 300; seq++) {
+      const noted = notes.some(
+        (note) => note.kind === 'lost' && note.run_id === first.runId && note.first_seq <= seq && seq <= note.last_seq,
+      );
+      expect(noted || inFile.has(`${first.runId} ${seq}`), `sample ${seq}`).toBe(true);
+    }
+  });
+
+  it('is an empty one that is simply new', () => {
+    fixture.open().close(true);
+    truncateSync(fixture.path, 0);
+    expect(appendSamples(fixture.open(), 1)).toHaveLength(1);
+    expect(setAside()).toEqual([]);
+  });
+
+  it('is recovered from while running, in the same run and with ids that were never used', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 10);
+    const batch = spool.read({ samples: 5, bytes: 1e6 });
+    let failures = 1;
+    fixture.ports.at = (step) => {
+      if (step === 'write:before-commit' && failures-- > 0) throw faultWith('SQLITE_CORRUPT');
+    };
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(true);
+    spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    appendSamples(spool, 2);
+    const stored = fixture.stored();
+    expect(stored.slice(-3).map(({ run_id, seq }) => [run_id, seq])).toEqual([
+      [spool.runId, 11],
+      [spool.runId, 12],
+      [spool.runId, 13],
+    ]);
+    expect(Math.min(...stored.slice(-3).map(({ id }) => id))).toBe(11);
+    expect(fixture.query('SELECT ended FROM runs WHERE ended IS NULL')).toHaveLength(1);
+    expect(setAside()).toHaveLength(1);
+    expect(spool.depth).toBe(stored.length);
+  });
+
+  it('does not stop the sampling if it can’t be recovered', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 2);
+    fixture.ports.recover = () => {
+      throw faultWith('ENOSPC');
+    };
+    writesFail('SQLITE_CORRUPT');
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(false);
+    writesFail(undefined);
+    appendSamples(spool, 1);
+    expect(fixture.seqs()).toEqual([1, 2, 4]);
+    expect(notesOf(spool)).toMatchObject([{ first_seq: 3, last_seq: 3, reason: 'spool_unwritable' }]);
+  });
+});
