@@ -6,6 +6,7 @@
  */
 import type { HostspoolError } from '../lib/errors.ts';
 import type { HostReading } from '../sample/sample.ts';
+import type { Deadline } from './deadline.ts';
 
 export type Fields = Partial<HostReading>;
 
@@ -18,8 +19,8 @@ export interface Collector {
 
 export interface SlowCollector {
   readonly name: string;
-  /** Answers within the time that `timeUp` leaves, with what is there by then. */
-  collect(timeUp: Promise<void>): Promise<SlowResult>;
+  /** Answers by the deadline, with what is there by then. */
+  collect(deadline: Deadline): Promise<SlowResult>;
   close(): void;
 }
 

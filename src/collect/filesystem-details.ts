@@ -14,6 +14,7 @@
 import { errorCode, HostspoolError } from '../lib/errors.ts';
 import type { FilesystemDetail } from '../sample/sample.ts';
 import { DETAIL_ENTRIES, type SlowCollector, type SlowResult } from './collector.ts';
+import type { Deadline } from './deadline.ts';
 import type { KernelFile } from './kernel-file.ts';
 import { type Mount, parseMounts } from './mounts.ts';
 import type { StatfsCalls } from './statfs-calls.ts';
@@ -41,21 +42,20 @@ export class FilesystemDetailsCollector implements SlowCollector {
     this.#pathOf = pathOf;
   }
 
-  async collect(timeUp: Promise<void>): Promise<SlowResult> {
+  async collect(deadline: Deadline): Promise<SlowResult> {
     const mounts = this.#readMounts();
     const isStuck = ({ point }: Mount) => this.#calls.outstanding.has(this.#pathOf(point));
     const networkIsStuck = mounts.some((mount) => mount.network && isStuck(mount));
     const localIsStuck = mounts.some((mount) => !mount.network && isStuck(mount));
     const isClosed = ({ network }: Mount) => localIsStuck || (network && networkIsStuck);
 
-    const deadline = timeUp.then(() => undefined);
     const found = new Map<Mount, FilesystemDetail>();
     const silent = new Set<Mount>(mounts.filter(isClosed));
     const open = mounts.filter((mount) => !isClosed(mount)).sort((a, b) => Number(a.network) - Number(b.network));
     for (const [i, mount] of open.entries()) {
       try {
         const call = this.#calls.start(this.#pathOf(mount.point));
-        const answer = call === undefined ? undefined : await Promise.race([call, deadline]);
+        const answer = call === undefined ? undefined : await deadline.answerOf(call);
         if (answer === undefined) {
           for (const left of open.slice(i)) silent.add(left);
           break;

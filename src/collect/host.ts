@@ -17,6 +17,7 @@ import type { Log } from '../lib/log.ts';
 import type { HostReading, RequiredMetrics } from '../sample/sample.ts';
 import type { Collector, Fields, SlowCollector } from './collector.ts';
 import { CpuCollector } from './cpu.ts';
+import { Deadline } from './deadline.ts';
 import { DisksCollector } from './disks.ts';
 import { Failures } from './failures.ts';
 import { FilesystemDetailsCollector } from './filesystem-details.ts';
@@ -115,18 +116,17 @@ export class HostCollector {
 
   /** Reads the host now; throws COLLECT_REQUIRED, naming field and cause, where a required field can't be had. */
   async read(): Promise<HostReading> {
-    const answered = new AbortController();
-    const timeUp = this.#clock.sleep(this.#timeout, answered.signal);
+    const deadline = new Deadline(this.#clock, this.#timeout);
     try {
-      const rootFilesystem = this.#readSlowly(this.#rootFilesystem, timeUp);
+      const rootFilesystem = this.#readSlowly(this.#rootFilesystem, deadline);
       const reading: Fields = {};
       for (const collector of this.#collectors) Object.assign(reading, this.#readNow(collector));
       Object.assign(reading, await rootFilesystem);
       this.#checkRequired(reading);
-      for (const collector of this.#details) Object.assign(reading, await this.#readSlowly(collector, timeUp));
+      for (const collector of this.#details) Object.assign(reading, await this.#readSlowly(collector, deadline));
       return reading;
     } finally {
-      answered.abort();
+      deadline.end();
     }
   }
 
@@ -144,10 +144,10 @@ export class HostCollector {
     }
   }
 
-  async #readSlowly(collector: SlowCollector, timeUp: Promise<void>): Promise<Fields> {
+  async #readSlowly(collector: SlowCollector, deadline: Deadline): Promise<Fields> {
     const startedAt = this.#clock.monotonic();
     try {
-      const { fields, problem } = await collector.collect(timeUp);
+      const { fields, problem } = await collector.collect(deadline);
       if (problem === undefined) this.#failures.succeeded(collector.name);
       else this.#failures.failed(collector.name, problem);
       return fields;

@@ -4,6 +4,7 @@
  */
 import { HostspoolError } from '../lib/errors.ts';
 import type { SlowCollector, SlowResult } from './collector.ts';
+import type { Deadline } from './deadline.ts';
 import type { StatfsCalls } from './statfs-calls.ts';
 import { usageOf } from './usage.ts';
 
@@ -17,9 +18,9 @@ export class RootFilesystemCollector implements SlowCollector {
     this.#path = path;
   }
 
-  async collect(timeUp: Promise<void>): Promise<SlowResult> {
+  async collect(deadline: Deadline): Promise<SlowResult> {
     const call = this.#calls.start(this.#path);
-    const answer = call === undefined ? undefined : await Promise.race([call, timeUp.then(() => undefined)]);
+    const answer = call === undefined ? undefined : await deadline.answerOf(call);
     if (answer === undefined) {
       const stuck = [...this.#calls.outstanding].join(', ');
       throw new HostspoolError('COLLECT_STUCK', `statfs of ${this.#path} does not return (outstanding: ${stuck})`, {
