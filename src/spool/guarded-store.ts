@@ -21,6 +21,7 @@ import { type Fault, faultOf } from './faults.ts';
 import type { SpoolFiles } from './files.ts';
 import { type Permissions, refusal } from './permissions.ts';
 import type { RecoveryRequest, SpoolPorts } from './ports.ts';
+import { placeRecovered } from './quarantine.ts';
 import type { Reserve } from './reserve.ts';
 import { Store } from './store.ts';
 
@@ -124,6 +125,8 @@ export class GuardedStore {
 
   #open(): Store {
     const { files, synchronous, ports, permissions, opened } = this.#options;
+    // A recovery that was cut short goes first: until then the file at the path is not the spool.
+    placeRecovered(files.database);
     permissions.prepare();
     const store = Store.open({ files, synchronous, ports });
     try {

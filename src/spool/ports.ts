@@ -6,7 +6,7 @@ import { statfsSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../lib/sqlite.ts';
-import { setAside } from './set-aside.ts';
+import { recoverSpool } from './recovery.ts';
 
 /** Moments at which the file, the tail or the memory has changed and the others have not yet. */
 export type SpoolStep =
@@ -45,6 +45,6 @@ export const systemPorts: SpoolPorts = {
     const { bavail, blocks, bsize } = statfsSync(directory);
     return { free: bavail * bsize, total: blocks * bsize };
   },
-  recover: setAside,
+  recover: (request) => recoverSpool(request),
   reached() {},
 };

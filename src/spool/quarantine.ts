@@ -19,6 +19,7 @@
  */
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { errorCode } from '../lib/errors.ts';
 import { spoolFiles } from './files.ts';
 
 const MOST_KEPT = 3;
@@ -97,9 +98,18 @@ function freeName(wanted: string, withLog: boolean): string {
 function listed(path: string, kind: 'recovered' | 'corrupt'): string[] {
   const prefix = `${basename(path)}.${kind}-`;
   const time = new RegExp(`^${TIME}$`);
-  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(prefix));
-  const ours = names.filter((name) => time.test(name.slice(prefix.length)));
+  const ours = namesIn(dirname(path)).filter((name) => name.startsWith(prefix) && time.test(name.slice(prefix.length)));
   return ours.sort().map((name) => join(dirname(path), name));
+}
+
+/** Of a directory that is not there, or not ours to read, nothing: opening the spool says so better. */
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error) ?? '')) return [];
+    throw error;
+  }
 }
 
 function sizeOf(file: string): number {
