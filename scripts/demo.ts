@@ -18,7 +18,7 @@ const executable = join(root, 'build', 'hostspool');
 const LATEST = `SELECT hostname, timestamp, cpu_percent, memory_percent, memory_used_mb, memory_total_mb,
        disk_percent, disk_used_gb, disk_total_gb, network_bytes_sent, network_bytes_recv
 FROM vw_latest_metrics WHERE rn = 1`;
-const ACCOUNTING = 'SELECT * FROM vw_sample_accounting';
+const ACCOUNTING = 'SELECT hostname, taken, received, lost, missing FROM vw_sample_accounting';
 
 function readDuration(): number {
   const { values } = parseArgs({ options: { for: { type: 'string', default: '15s' } } });

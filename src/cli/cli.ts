@@ -4,10 +4,10 @@ import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeError } from '../ops/log.ts';
 import { configCommand } from './config.ts';
 import { drainCommand } from './drain.ts';
-import { exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
-import { statusCommand } from './status.ts';
+import { EXIT_CODES, statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 
 /** Runs the command that `args` name; answers the exit code. Never rejects. */
@@ -32,8 +32,13 @@ export async function runCli(args: readonly string[]): Promise<number> {
     return Number(process.exitCode ?? 0);
   } catch (error) {
     printError(error);
-    return exitCodeOf(error);
+    // To monitoring 2 is critical: a status that could not be told is unknown.
+    return isStatus(args) && exitCodeOf(error) === EXIT.usage ? EXIT_CODES.unknown : exitCodeOf(error);
   }
+}
+
+function isStatus(args: readonly string[]): boolean {
+  return args[0] === 'status' || args.includes('--status');
 }
 
 /** yargs' own errors (an unknown argument, a missing value) are named so. */

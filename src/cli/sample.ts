@@ -50,13 +50,7 @@ export const sampleCommand: CommandModule = {
         describe: 'Time between two samples, and before the first: the span of its CPU shares.',
       })
       .option('details', { type: 'boolean', default: false, describe: 'Also each filesystem, interface and disk.' }),
-  handler: async (argv) => {
-    const stuck = await printSamples(optionsOf(argv));
-    if (stuck.length === 0) return;
-    // A thread that waits for a dead mount can't be joined, and Node joins its threads before it exits.
-    process.stderr.write(`hostspool: still no answer from ${stuck.join(', ')}: not waiting for it\n`);
-    process.kill(process.pid, 'SIGTERM');
-  },
+  handler: async (argv) => printSamples(optionsOf(argv)),
 };
 
 function optionsOf(argv: ArgumentsCamelCase): SampleOptions {
@@ -75,8 +69,7 @@ function optionsOf(argv: ArgumentsCamelCase): SampleOptions {
   return { json: argv.json === true, count, interval, details: argv.details === true };
 }
 
-/** Answers the filesystems that had not answered by the end. */
-async function printSamples({ json, count, interval, details }: SampleOptions): Promise<readonly string[]> {
+async function printSamples({ json, count, interval, details }: SampleOptions): Promise<void> {
   const clock = new SystemClock();
   using signals = new ProcessSignals(silentLog);
   const collector = HostCollector.open({ details, timeout: TIMEOUT_MS, clock, log: errorLines });
@@ -91,10 +84,22 @@ async function printSamples({ json, count, interval, details }: SampleOptions): 
       const reading = await collector.read();
       process.stdout.write(json ? jsonLine(at, reading) : table(at, reading, await inventory, taken === 0));
     }
-    return collector.stuckFilesystems;
   } finally {
     collector.close();
+    leaveBehind(collector.stuckFilesystems);
   }
+}
+
+/**
+ * A thread that waits for a dead mount can't be joined, and Node joins its threads before it exits, by process.exit()
+ * too: then only a signal ends it, once what there is to say has been said.
+ */
+function leaveBehind(stuck: readonly string[]): void {
+  if (stuck.length === 0) return;
+  setImmediate(() => {
+    process.stderr.write(`hostspool: still no answer from ${stuck.join(', ')}: ended without waiting for it\n`);
+    process.kill(process.pid, 'SIGTERM');
+  });
 }
 
 function jsonLine(at: Date, reading: HostReading): string {

@@ -20,7 +20,7 @@ import { readSnapshot } from '../spool/snapshot.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { statusTable } from './status-table.ts';
 
-const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
+export const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
 /** Where the service that the package installs keeps its spool. */
 const SERVICE_SPOOL = '/var/lib/hostspool/spool.db';

@@ -87,7 +87,7 @@ export class Outlet {
       noteIds.filter((id) => notesHandedOut.has(id)),
     );
     this.release();
-    this.#journal.write();
+    this.#journal.settleDebts();
   }
 
   release(): void {

@@ -189,12 +189,11 @@ export class Store {
    * both are written to one log in order.
    */
   undoably(action: () => void): void {
-    if (this.#synchronous === 'normal') return action();
     this.database.pragma('synchronous = normal');
     try {
       action();
     } finally {
-      this.database.pragma('synchronous = full');
+      this.database.pragma(`synchronous = ${this.#synchronous}`);
     }
   }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, inject, it } from 'vitest';
 import { createTopic } from '../support/broker.ts';
+import { readTopic } from '../support/broker-client.ts';
 import { RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 import { TcpProxy } from '../support/proxy.ts';
-import { readTopic, runsOf, upTo } from '../support/read-topic.ts';
+import { runsOf, upTo } from '../support/seen-runs.ts';
 
 const broker = inject('broker');
 
@@ -157,7 +158,9 @@ describe.skipIf(!broker.available)(
       await agent.event('agent_started');
       write('100ms', 'live-b');
       agent.signal('SIGHUP');
-      expect(await agent.event('settings_reloaded')).toMatchObject({ changed: ['collect.interval'] });
+      expect(await agent.event('settings_reloaded')).toMatchObject({
+        changed: ['collect.interval', 'collect.timeout'],
+      });
       expect(await agent.event('restart_needed')).toMatchObject({ settings: ['kafka.topic'] });
       await until(() => agent.taken().length >= 3, 'samples came at the new interval');
       writeFileSync(file, 'collect: { interval: fast }\n');
