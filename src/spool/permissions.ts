@@ -12,6 +12,7 @@ import {
   chownSync,
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -43,6 +44,8 @@ export class Permissions {
   prepare(): void {
     const directory = dirname(this.#files.database);
     this.#refused(directory, () => {
+      // What making it would say of a read-only filesystem depends on how deep it lies.
+      accessSync(nearestExisting(directory), constants.W_OK | constants.X_OK);
       const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
       if (made !== undefined) this.#secureDirectories(directory, made);
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -134,6 +137,12 @@ export function refusal(path: string, cause: unknown): HostspoolError | undefine
     default:
       return undefined;
   }
+}
+
+function nearestExisting(directory: string): string {
+  let nearest = directory;
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  return nearest;
 }
 
 /** The number of a group, given by name or number. */

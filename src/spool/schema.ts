@@ -58,8 +58,9 @@ export const MIGRATIONS: readonly string[] = [
 
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** Sets what an empty file must know before its first table. Without effect on a file that has one. */
+/** Sets what an empty file must know before its first table. Any other file is left as it is, to the byte. */
 export function prepareEmpty(database: SqliteDatabase): void {
+  if (database.pragma('page_count', { simple: true }) !== 0) return;
   database.pragma(`page_size = ${PAGE_SIZE}`);
   database.pragma('auto_vacuum = INCREMENTAL');
 }

@@ -32,9 +32,7 @@ export class TestPorts implements SpoolPorts {
   openDatabase: SpoolPorts['openDatabase'] = (path, options) => systemPorts.openDatabase(path, options);
   recover: SpoolPorts['recover'] = (request) => systemPorts.recover(request);
 
-  space(): FilesystemSpace {
-    return this.space_;
-  }
+  space: SpoolPorts['space'] = () => this.space_;
 
   reached(step: SpoolStep): void {
     this.at(step);
@@ -52,11 +50,16 @@ export interface LoggedLine extends LogFields {
 
 export class LiveSpool {
   readonly directory = mkdtempSync(join(tmpdir(), 'spool-test-'));
-  readonly path = join(this.directory, 'spool.db');
   readonly clock = new FakeClock();
   readonly ports = new TestPorts();
   readonly logged: LoggedLine[] = [];
   readonly #opened: Spool[] = [];
+  #path = join(this.directory, 'spool.db');
+
+  /** Of the spool that was opened last. */
+  get path(): string {
+    return this.#path;
+  }
 
   options(changes: Partial<SpoolOptions> = {}): SpoolOptions {
     const line = (level: LoggedLine['level']) => (fields: LogFields) => void this.logged.push({ ...fields, level });
@@ -78,7 +81,9 @@ export class LiveSpool {
   }
 
   open(changes: Partial<SpoolOptions> = {}): Spool {
-    const spool = Spool.open(this.options(changes));
+    const options = this.options(changes);
+    this.#path = options.path;
+    const spool = Spool.open(options);
     this.#opened.push(spool);
     return spool;
   }
@@ -122,8 +127,13 @@ export class LiveSpool {
     return this.logged.filter((line) => level === undefined || line.level === level).map((line) => line.event);
   }
 
-  remove(): void {
+  /** As if all its processes had died. */
+  closeAll(): void {
     for (const spool of this.#opened) spool.close(false);
+  }
+
+  remove(): void {
+    this.closeAll();
     rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,124 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { UuidSource } from '../../../src/sample/identity.ts';
+import { Tail } from '../../../src/spool/tail.ts';
+
+const uuids = new UuidSource(() => 1_767_225_600_000);
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'spool-tail-'));
+  path = join(directory, 'spool.seq');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const open = (boot = 'boot'): Tail => Tail.open(path, boot, 0o600);
+
+/** What the next start finds. */
+function found(boot = 'boot') {
+  const tail = open(boot);
+  const runs = tail.runs();
+  tail.close();
+  return runs;
+}
+
+describe('the tail file', () => {
+  it('is made whole, and is only overwritten after', () => {
+    const tail = open();
+    expect(statSync(path)).toMatchObject({ size: 4096, blocks: 8 });
+    tail.begin(uuids.next(), true);
+    for (let seq = 1; seq <= 1000; seq++) tail.write(seq);
+    expect(statSync(path).size).toBe(4096);
+    tail.close();
+  });
+
+  it('says how far the run came', () => {
+    const runId = uuids.next();
+    const tail = open();
+    tail.begin(runId, true);
+    for (const seq of [1, 2, 3]) tail.write(seq);
+    tail.close();
+    expect(found()).toEqual([{ runId, seq: 3, begun: true, thisBoot: true }]);
+    expect(found('next boot')).toEqual([{ runId, seq: 3, begun: true, thisBoot: false }]);
+  });
+
+  it('still knows the number before when one of its slots is torn', () => {
+    const runId = uuids.next();
+    const tail = open();
+    tail.begin(runId, true);
+    for (const seq of [1, 2, 3, 4]) tail.write(seq);
+    tail.close();
+    const whole = readFileSync(path);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 127 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const torn = Buffer.from(whole);
+        torn.writeUInt8(torn.readUInt8(at) ^ flip, at);
+        writeFileSync(path, torn);
+        const [run] = found();
+        expect(run?.runId).toBe(runId);
+        expect([3, 4]).toContain(run?.seq);
+      }),
+    );
+  });
+
+  it('keeps the runs before until their tails are taken over', () => {
+    const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
+    for (const [runId, last] of [
+      [first, 5],
+      [second, 7],
+    ] as const) {
+      const tail = open();
+      tail.begin(runId, false);
+      tail.write(last);
+      tail.close();
+    }
+    expect(found().map(({ runId, seq, begun }) => [runId, seq, begun])).toEqual([
+      [first, 5, false],
+      [second, 7, false],
+    ]);
+    const tail = open();
+    tail.begin(third, false);
+    tail.write(2);
+    tail.settle(2);
+    tail.write(3);
+    tail.close();
+    expect(found().map(({ runId, seq, begun }) => [runId, seq, begun])).toEqual([[third, 3, true]]);
+  });
+
+  it('does not fail when more runs than it has room for could not begin', () => {
+    const last = uuids.next();
+    for (const runId of [...Array.from({ length: 40 }, () => uuids.next()), last]) {
+      const tail = open();
+      tail.begin(runId, false);
+      tail.write(9);
+      tail.close();
+    }
+    expect(found()).toHaveLength(31);
+    expect(found().at(-1)).toMatchObject({ runId: last, seq: 9 });
+  });
+
+  it('names its holder, and no one once that is damaged', () => {
+    const tail = open();
+    expect(Tail.holder(path)).toBeUndefined();
+    tail.hold(4711);
+    expect(Tail.holder(path)).toBe(4711);
+    tail.close();
+    truncateSync(path, 4034);
+    expect(Tail.holder(path)).toBeUndefined();
+    expect(Tail.holder(join(directory, 'none'))).toBeUndefined();
+  });
+
+  it('reads anything without failing', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 6000 }), (content) => {
+        writeFileSync(path, content);
+        expect(found()).toEqual([]);
+        expect(Tail.holder(path)).toBeUndefined();
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
