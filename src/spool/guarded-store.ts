@@ -128,6 +128,7 @@ export class GuardedStore {
     // A recovery that was cut short goes first: until then the file at the path is not the spool.
     placeRecovered(files.database);
     permissions.prepare();
+    permissions.create();
     const store = Store.open({ files, synchronous, ports });
     try {
       opened(store);

@@ -51,10 +51,16 @@ export class Permissions {
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     });
     for (const file of Object.values(this.#files)) this.#checkFile(file);
-    this.#refused(this.#files.database, () => {
-      const isNew = statSync(this.#files.database, { throwIfNoEntry: false }) === undefined;
-      closeSync(openSync(this.#files.database, constants.O_RDWR | constants.O_CREAT, this.fileMode));
-      if (isNew && this.#self === 0) chownSync(this.#files.database, statSync(directory).uid, process.getegid?.() ?? 0);
+    this.secure();
+  }
+
+  /** Makes the database file, empty, if it is missing: SQLite would make it with another mode. */
+  create(): void {
+    const { database } = this.#files;
+    if (existsSync(database)) return;
+    this.#refused(database, () => {
+      closeSync(openSync(database, constants.O_RDWR | constants.O_CREAT, this.fileMode));
+      if (this.#self === 0) chownSync(database, statSync(dirname(database)).uid, process.getegid?.() ?? 0);
     });
     this.secure();
   }
