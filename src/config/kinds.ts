@@ -5,7 +5,7 @@
  * `meta` carries what the documents are made of: the kind, what is allowed in words, and a pattern for editors. A
  * pattern is without flags, since JSON Schema has none, and may be wider than the range: the parser decides.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { formatDuration, formatSize, parseDuration, parseSize } from '../lib/units.ts';
 
 /** What is known of a kind beside its parser; `meta()` of the schema answers it. */

@@ -6,7 +6,7 @@
  * A default is written as a person would write it, and parsed like any other value. What has no default here is either
  * derived from the machine (resolve.ts) or absent; its `example` is what the commented example file shows.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { choice, duration, flag, integer, list, path, secret, size, sizeOrShare, text } from './kinds.ts';
 
 const KiB = 1024;

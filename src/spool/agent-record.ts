@@ -1,5 +1,5 @@
 /** What the agent says of itself in the spool's `state` table; a damaged file may hold anything instead. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const record = z.object({
   hostname: z.string(),
