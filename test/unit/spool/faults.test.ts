@@ -85,6 +85,17 @@ describe('a disk that can’t be written', () => {
     expect([spool.depth, fixture.losses()]).toEqual([2, { refused_by_kafka: 1 }]);
   });
 
+  it('does not hand out again what was acknowledged before something else was', () => {
+    fixture.open().close(true);
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    const [first] = spool.read({ samples: 1, bytes: 1e6 });
+    writesFail('SQLITE_IOERR_WRITE');
+    spool.acknowledge(first?.id ?? 0, []);
+    spool.acknowledge(0, []);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([2, 3]);
+  });
+
   it('does not hide mistakes of the program', () => {
     const spool = fixture.open();
     fixture.ports.at = () => {
@@ -261,6 +272,27 @@ describe('a damaged file', () => {
     expect(fixture.query('SELECT ended FROM runs WHERE ended IS NULL')).toHaveLength(1);
     expect(setAside()).toHaveLength(1);
     expect(spool.depth).toBe(stored.length);
+  });
+
+  it('gives no id a second time, even if nothing of the file could be recovered', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 10);
+    const batch = spool.read({ samples: 10, bytes: 1e6 });
+    fixture.ports.recover = ({ path }) => {
+      for (const name of [path, `${path}-wal`, `${path}-shm`]) rmSync(name, { force: true });
+    };
+    let failures = 1;
+    fixture.ports.at = (step) => {
+      if (step === 'write:before-commit' && failures-- > 0) throw faultWith('SQLITE_CORRUPT');
+    };
+    appendSamples(spool, 3);
+    expect(fixture.stored().map(({ id, seq }) => [id, seq])).toEqual([
+      [11, 11],
+      [12, 12],
+      [13, 13],
+    ]);
+    spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    expect(fixture.seqs()).toEqual([11, 12, 13]);
   });
 
   it('does not stop the sampling if it can’t be recovered', () => {
