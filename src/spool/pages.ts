@@ -5,10 +5,11 @@
  * to be what was written. The file's own image has no checksum and is the last resort. Page size and encoding are ours
  * and fixed, so nothing depends on the file's header.
  *
- * **Free pages** hold rows that were deleted, and are left out where it is certain that they are free: by the list of
- * free pages, if it is consistent from end to end, or else by the pointer map, if that page of it is well formed. With
- * neither, or with a log of which a part is missing, they are read like the others: what was acknowledged is then
- * carried over and sent once more, which the writer recognises by its event_id. The other mistake would be a loss.
+ * **Free pages** hold rows that were deleted, and are left out where it is certain that they are free. There are two
+ * witnesses: the list of free pages, heard if it is consistent from end to end, and the pointer map, heard if that page
+ * of it is well formed. No witness that is heard may say otherwise. Without any, or with a log of which a part is
+ * missing, all pages are read alike: what was acknowledged is then carried over and sent once more, which the writer
+ * recognises by its event_id. The other mistake would be a loss.
  *
  * Only one page, or one stretch of 64, is in memory at a time.
  */
@@ -63,8 +64,9 @@ export class PageSource {
   isFree(page: number): boolean {
     if (this.#wal.broken || this.#wal.frames(page).some((frame) => !frame.sound)) return false;
     if (this.#wal.databasePages !== undefined && page > this.#wal.databasePages) return true;
-    if (this.#listedFree !== undefined) return this.#listedFree.has(page);
-    return this.#mapType(page) === MAP_TYPE_FREE;
+    const type = this.#mapType(page);
+    if (this.#listedFree === undefined) return type === MAP_TYPE_FREE;
+    return this.#listedFree.has(page) && (type ?? MAP_TYPE_FREE) === MAP_TYPE_FREE;
   }
 
   /** Whether the page is a part of the pointer map, and well formed. */
@@ -95,22 +97,36 @@ export class PageSource {
     const frames = this.#wal.frames(page);
     const frame = frames.findLast(({ sound }) => sound);
     if (frame !== undefined) return this.#wal.image(frame);
-    const bytes = this.#readPage(page);
-    const last = frames.at(-1);
-    return bytes ?? (last === undefined ? undefined : this.#wal.image(last));
+    return this.#readPage(page) ?? this.#newest(page);
   }
 
-  /** A payload whose first part is `local` and whose rest begins at page `first`; undefined if the chain is broken. */
-  payload(local: Buffer, first: number, size: number): Buffer | undefined {
+  /**
+   * What a payload may be whose first part is `local` and whose rest begins at page `first`: by the images that count,
+   * and, where the log is damaged, by its newest ones, sound or not.
+   */
+  *payloads(local: Buffer, first: number, size: number): Generator<Buffer> {
+    const counting = this.#chain(local, first, size, (page) => this.current(page));
+    if (counting !== undefined) yield counting;
+    if (this.#wal.sound) return;
+    const newest = this.#chain(local, first, size, (page) => this.#newest(page));
+    if (newest !== undefined) yield newest;
+  }
+
+  #chain(local: Buffer, first: number, size: number, image: (page: number) => Buffer | undefined): Buffer | undefined {
     const parts = [local];
     let page = first;
     for (let left = size - local.length; left > 0; left -= OVERFLOW_SHARE) {
-      const bytes = page > 1 ? this.current(page) : undefined;
+      const bytes = page > 1 ? image(page) : undefined;
       if (bytes === undefined) return undefined;
       page = bytes.readUInt32BE(0);
       parts.push(bytes.subarray(4, 4 + Math.min(left, OVERFLOW_SHARE)));
     }
     return Buffer.concat(parts, size);
+  }
+
+  #newest(page: number): Buffer | undefined {
+    const frame = this.#wal.frames(page).at(-1);
+    return frame === undefined ? this.#readPage(page) : this.#wal.image(frame);
   }
 
   /** Bytes that its pages in use take. */

@@ -102,11 +102,12 @@ class LeafReader {
   #row({ rowid, size, local, overflow }: Cell): SpoolRow | 'damaged' | undefined {
     const layout = readLayout(local, size);
     if (layout === undefined) return 'damaged';
-    const payload = overflow === 0 ? local : this.#pages.payload(local, overflow, size);
-    if (payload === undefined) return 'damaged';
-    const row = recognise(rowid, readValues(payload, layout));
+    for (const payload of overflow === 0 ? [local] : this.#pages.payloads(local, overflow, size)) {
+      const row = recognise(rowid, readValues(payload, layout));
+      if (row !== undefined) return row;
+    }
     // The schema's own rows have five columns; they are made anew.
-    return row ?? (layout.types.length === 5 ? undefined : 'damaged');
+    return layout.types.length === 5 ? undefined : 'damaged';
   }
 }
 

@@ -51,6 +51,8 @@ export class Wal {
 
   /** Whether a committed part of it is damaged, so that the newest image of some page is missing. */
   readonly broken: boolean;
+  /** Whether every frame is sound. */
+  readonly sound: boolean;
   /** Pages of the database after the last commit; undefined without one. */
   readonly databasePages: number | undefined;
 
@@ -67,6 +69,7 @@ export class Wal {
       else frames.push(frame);
     }
     this.broken = broken;
+    this.sound = headerIntact && lastCommit === heads.length - 1 && !broken;
     this.databasePages = heads[lastCommit]?.commit;
   }
 

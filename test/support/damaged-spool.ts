@@ -74,6 +74,8 @@ export interface BusySpoolOptions {
   readonly samples: number;
   /** Leave the newest part of it in the log, as a killed process does. */
   readonly keepLog?: boolean;
+  /** Delete nothing: every sample that such a spool ever held. */
+  readonly keepDeleted?: boolean;
   /** Every n-th payload takes several pages. */
   readonly largeEvery?: number;
 }
@@ -82,6 +84,7 @@ export interface BusySpoolOptions {
 export class BusySpool {
   readonly directory = mkdtempSync(join(tmpdir(), 'spool-recovery-'));
   readonly path = join(this.directory, 'spool.db');
+  #known: readonly ReadonlySet<number>[] | undefined;
 
   static build(options: BusySpoolOptions): BusySpool {
     const spool = new BusySpool();
@@ -118,13 +121,28 @@ export class BusySpool {
   }
 
   get pages(): number {
-    return readFileSync(this.path).length / PAGE_SIZE;
+    return this.#marks().length;
   }
 
-  /** Ids of the samples that have bytes on the page. */
+  /** Ids of the samples that had bytes on the page when this was first asked. */
   samplesOn(page: number): ReadonlySet<number> {
-    const bytes = readFileSync(this.path).subarray((page - 1) * PAGE_SIZE, page * PAGE_SIZE);
-    return new Set([...bytes.toString('latin1').matchAll(MARK)].map((match) => Number(match[1])));
+    return this.#marks()[page - 1] ?? new Set();
+  }
+
+  /** The first page that has bytes of the sample. */
+  pageOf(sample: number): number {
+    return 1 + this.#marks().findIndex((marks) => marks.has(sample));
+  }
+
+  #marks(): readonly ReadonlySet<number>[] {
+    if (this.#known === undefined) {
+      const file = readFileSync(this.path);
+      this.#known = Array.from({ length: file.length / PAGE_SIZE }, (_, index) => {
+        const text = file.toString('latin1', index * PAGE_SIZE, (index + 1) * PAGE_SIZE);
+        return new Set([...text.matchAll(MARK)].map((match) => Number(match[1])));
+      });
+    }
+    return this.#known;
   }
 
   /** First page of each table, by name. */
@@ -143,7 +161,8 @@ export class BusySpool {
   }
 }
 
-function fill(database: SqliteDatabase, { samples, keepLog, largeEvery = 97 }: BusySpoolOptions): void {
+function fill(database: SqliteDatabase, options: BusySpoolOptions): void {
+  const { samples, keepLog, keepDeleted, largeEvery = 97 } = options;
   prepareEmpty(database);
   migrate(database);
   database.pragma('journal_mode = WAL');
@@ -173,9 +192,11 @@ function fill(database: SqliteDatabase, { samples, keepLog, largeEvery = 97 }: B
   const run = database.prepare('INSERT INTO runs VALUES (?, ?, ?, ?, 1000, ?, ?, ?)');
   const gone = Math.floor(samples / 5);
   const third = Math.ceil(samples / 3);
+  const acknowledge = database.prepare(`DELETE FROM samples WHERE id <= ? AND ${keepDeleted === true ? 0 : 1}`);
   append(Math.floor(samples / 2), 50);
-  database.prepare('DELETE FROM samples WHERE id <= ?').run(gone);
+  acknowledge.run(Math.floor(gone / 5));
   append(Math.floor(samples * 0.9), 50);
+  acknowledge.run(gone);
   run.run(uuidToBytes(uuidOf(1)), 'web-01', 'boot-1', STARTED, third, gone, 'clean');
   run.run(uuidToBytes(uuidOf(2)), 'web-01', 'boot-1', STARTED + 1, seqs[1] + 2, 0, 'unclean');
   run.run(uuidToBytes(uuidOf(3)), 'web-01', 'boot-2', STARTED + 2, 0, 0, null);
