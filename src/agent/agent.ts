@@ -106,7 +106,7 @@ export class Agent implements Service {
   }
 
   apply(settings: ResolvedSettings): void {
-    this.#sampling.setInterval(settings.collect.interval);
+    this.#sampling.apply(settings);
     this.#pace.setRate(settings.ship.max_rate);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;

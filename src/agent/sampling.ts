@@ -61,8 +61,11 @@ export class Sampling {
     return this.#sampler.unread + this.#sampler.unstored;
   }
 
-  setInterval(interval: number): void {
-    this.#ticker.setInterval(interval);
+  /** Takes over interval and time limit of new settings. */
+  apply({ collect }: ResolvedSettings): void {
+    this.#collector.setTimeout(collect.timeout);
+    this.#spool.setInterval(collect.interval);
+    this.#ticker.setInterval(collect.interval);
   }
 
   /** Samples until the signal aborts; the sample that has begun is finished. */

@@ -63,7 +63,7 @@ export class HostCollector {
   readonly #rootFilesystem: RootFilesystemCollector;
   readonly #details: readonly SlowCollector[];
   readonly #calls: StatfsCalls;
-  readonly #timeout: number;
+  #timeout: number;
   readonly #clock: Clock;
   readonly #failures: Failures;
   readonly #durations = new Map<string, number>();
@@ -107,6 +107,11 @@ export class HostCollector {
   /** Filesystems whose statfs has not returned. They also keep a process from ending by itself. */
   get stuckFilesystems(): readonly string[] {
     return [...this.#calls.outstanding];
+  }
+
+  /** Another time limit from now on, ms. */
+  setTimeout(timeout: number): void {
+    this.#timeout = timeout;
   }
 
   /** How long each collector took at the last reading, ms. */

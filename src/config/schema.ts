@@ -55,6 +55,7 @@ const collect = group('Sampling this host.', {
   timeout: duration({ min: 10, max: MINUTE }).prefault('1s').meta({
     description:
       'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval.',
+    live: true,
   }),
 });
 

@@ -80,7 +80,7 @@ export class LocalMode implements Service {
   }
 
   apply(settings: ResolvedSettings): void {
-    this.#sampling.setInterval(settings.collect.interval);
+    this.#sampling.apply(settings);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;
   }

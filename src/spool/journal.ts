@@ -52,10 +52,12 @@ export class Journal {
   #shipping = parseShippingState(undefined);
   #begun = false;
   #settled = 0;
+  #interval: number;
 
   constructor(options: JournalOptions) {
     this.#options = options;
     this.runId = options.runId;
+    this.#interval = options.spool.interval;
     this.runBytes = uuidToBytes(options.runId);
     this.#id = options.newId;
     this.contents = new Contents(options.spool.clock.bootId());
@@ -102,6 +104,15 @@ export class Journal {
   /** This number and all before it are stored, or owed as holes. */
   settle(seq: number): void {
     this.#settled = Math.max(this.#settled, seq);
+  }
+
+  /** The time between two samples is another from now on, ms. */
+  setInterval(interval: number): void {
+    this.#interval = interval;
+    this.write((store) => {
+      this.#recordAgent(store);
+      return 0;
+    });
   }
 
   saveShipping(state: ShippingState): void {
@@ -220,9 +231,9 @@ export class Journal {
 
   #begin(store: Store, notes: Notes, at: number): void {
     const { spool, tail } = this.#options;
-    const { hostname, purpose, clock, interval, version, maxBytes, maxAge } = spool;
+    const { hostname, purpose, clock, log } = spool;
     const current = purpose === 'agent' ? this.runId : undefined;
-    settleEarlierRuns(store, notes, { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at });
+    settleEarlierRuns(store, notes, { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at, log });
     store.setState.run('spool_id', this.#id);
     store.reserveIds(this.contents.lastId);
     if (purpose !== 'agent') return;
@@ -231,18 +242,23 @@ export class Journal {
       hostname,
       boot_id: clock.bootId(),
       started_at: Math.round(at),
-      interval_ms: Math.round(interval),
+      interval_ms: Math.round(this.#interval),
       last_seq: this.#settled,
       acked_seq: 0,
       ended: null,
     });
+    this.#recordAgent(store);
+  }
+  /** What `--status` tells of the agent. */
+  #recordAgent(store: Store): void {
+    const { hostname, version, maxBytes, maxAge } = this.#options.spool;
     const agent = {
       hostname,
       pid: process.pid,
       version,
       max_bytes: maxBytes,
       max_age_ms: maxAge,
-      interval_ms: interval,
+      interval_ms: this.#interval,
     };
     store.setState.run('agent', JSON.stringify(agent));
   }

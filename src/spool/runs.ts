@@ -16,6 +16,8 @@
  *
  * A run that certainly took no sample leaves no note.
  */
+
+import type { Log } from '../lib/log.ts';
 import { uuidToBytes } from '../sample/identity.ts';
 import type { Notes } from './notes.ts';
 import type { RunRow, Store } from './store.ts';
@@ -30,6 +32,7 @@ export interface Settlement {
   readonly hostname: string;
   /** Wall clock, ms. */
   readonly at: number;
+  readonly log: Log;
 }
 
 /** Ends every run but the current one that is still open. Inside a transaction; answers how many it ended. */
@@ -63,13 +66,19 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
 function settleUnknownRun(
   store: Store,
   notes: Notes,
-  { hostname, at }: Settlement,
+  { hostname, at, log }: Settlement,
   tail: RunTail,
   runId: Buffer,
 ): void {
   const exact = !tail.begun && tail.thisBoot;
   const reason = tail.begun ? 'spool_corrupt' : 'crash';
   notes.lost({ runId, first: 1, last: tail.seq, reason, exact }, at);
+  if (tail.begun) {
+    log.error(
+      { event: 'spool_gone', run_id: tail.runId, samples: tail.seq },
+      'the spool file of the last run is gone; what it may have held is noted as lost',
+    );
+  }
   notes.runEnded(runId, tail.seq, false, exact, at);
   insertRun(store, {
     run_id: runId,

@@ -250,6 +250,11 @@ export class Spool {
     this.#outlet.refuse(sample, reason);
   }
 
+  /** The time between two samples is another from now on, ms; `--status` judges by it. */
+  setInterval(interval: number): void {
+    this.#journal.setInterval(interval);
+  }
+
   /** Leaves word of how shipping goes, for `--status`. */
   saveShipping(state: ShippingState): void {
     this.#journal.saveShipping(state);
