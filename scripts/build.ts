@@ -6,7 +6,17 @@
  * result depends on the time or the machine: two builds of one commit are the same bytes.
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -67,11 +77,21 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  mkdirSync(join(out, 'bundle'), { recursive: true });
-  const script = join(out, 'bundle', 'hostspool.cjs');
+  mkdirSync(out, { recursive: true });
+  // A folder of its own, so that two builds at once don't meet.
+  const work = mkdtempSync(join(out, 'work-'));
+  try {
+    await buildIn(work);
+  } finally {
+    rmSync(work, { recursive: true });
+  }
+}
+
+async function buildIn(work: string): Promise<void> {
+  const script = join(work, 'hostspool.cjs');
   await bundle(join(root, 'src', 'main.ts'), script);
 
-  const node = join(out, 'bundle', 'node');
+  const node = join(work, 'node');
   copyFileSync(process.execPath, node);
   chmodSync(node, 0o755);
   try {
@@ -80,7 +100,7 @@ async function main(): Promise<void> {
     process.stderr.write('strip (binutils) is not here: the executable will be about 10 MB larger\n');
   }
 
-  const unfinished = join(out, 'hostspool.new');
+  const unfinished = join(work, 'hostspool');
   const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
   await buildSea(script, {
     targets: [{ platform: 'linux', arch: process.arch, nodeRange: 'node24', output: unfinished }],
@@ -99,7 +119,6 @@ async function main(): Promise<void> {
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.
   renameSync(unfinished, join(out, 'hostspool'));
-  rmSync(node);
   const megabytes = (statSync(join(out, 'hostspool')).size / 1e6).toFixed(0);
   process.stderr.write(`build/hostspool: ${describeCommit()}, ${megabytes} MB\n`);
 }
