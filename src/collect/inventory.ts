@@ -2,16 +2,18 @@
  * What kind of host this is: operating system, kernel, CPU model, virtualisation, memory. For a person who looks at a
  * sample and for the agent's first line; never for a sample.
  *
- * systeminformation starts processes and reads dozens of files for it (about 100 ms, some of them blocking), so it is
- * loaded only here, and only when asked for. Each part has the same time limit; one that fails or is late is left out.
+ * systeminformation knows CPUs and hypervisors by heart, but starts processes and reads dozens of files for it (about
+ * 50 ms), so it is loaded only here, and only when asked for; a part that fails or is late is left out. Its osInfo is
+ * not used: it asks the name server for the host's full name and blocks until that answers.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { arch, release, totalmem } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 export type Inventory = Record<string, string | number>;
 
 /** The part of systeminformation that is asked. */
-export type InventorySource = Pick<typeof import('systeminformation'), 'osInfo' | 'cpu' | 'mem' | 'system'>;
+export type InventorySource = Pick<typeof import('systeminformation'), 'cpu' | 'system'>;
 
 export interface InventoryOptions {
   /** Time limit of all, ms. */
@@ -21,6 +23,7 @@ export interface InventoryOptions {
 }
 
 const TIMEOUT_MS = 3_000;
+const OS_NAME = /^PRETTY_NAME=["']?(.+?)["']?$/m;
 const BYTES_PER_MIB = 1024 ** 2;
 /** What systeminformation puts where it found nothing. */
 const UNKNOWN = new Set(['', '-', 'unknown', 'Unknown']);
@@ -39,24 +42,35 @@ export async function readInventory({ timeout = TIMEOUT_MS, source }: InventoryO
   // An exception here is one part of a report missing, and the report is not what anybody came for.
   const within = <T>(part: Promise<T>) => Promise.race([part.catch(() => undefined), timeUp]);
   try {
-    const [os, cpu, memory, system] = await Promise.all([
-      within(si.osInfo()),
+    const [cpu, system] = await Promise.all([
       within(si.cpu()),
-      within(si.mem()),
       within(canAskSystem() ? si.system() : Promise.reject(new Error('no shell tools'))),
     ]);
     return known({
-      os: os && [os.distro, os.release].filter((word) => !UNKNOWN.has(word)).join(' '),
-      kernel: os?.kernel,
-      architecture: os?.arch,
+      os: operatingSystem(),
+      kernel: release(),
+      architecture: arch(),
       cpu_model: cpu && [cpu.manufacturer, cpu.brand].filter((word) => !UNKNOWN.has(word)).join(' '),
       cpu_count: cpu?.cores,
       virtualization: system && virtualizationOf(system),
-      memory_total_mb: memory && Math.round(memory.total / BYTES_PER_MIB),
+      memory_total_mb: Math.round(totalmem() / BYTES_PER_MIB),
     });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The name that the distribution gives itself, in either of the two places where it may. */
+function operatingSystem(): string | undefined {
+  for (const path of ['/etc/os-release', '/usr/lib/os-release']) {
+    try {
+      const name = OS_NAME.exec(readFileSync(path, 'utf8'))?.[1];
+      if (name !== undefined) return name;
+    } catch {
+      // the next one, or none
+    }
+  }
+  return undefined;
 }
 
 function virtualizationOf({ virtual, virtualHost }: { virtual: boolean; virtualHost?: string }): string {
