@@ -14,6 +14,11 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
+/** How long what is still under way may take to end by itself once the command is over, ms. */
+const LINGER_MS = 1000;
+
 void runCli(process.argv.slice(2)).then((code) => {
   process.exitCode = code;
+  // A file system call that never returns (a dead mount) would keep the process for ever, in process.exit too.
+  setTimeout(() => process.kill(process.pid, 'SIGTERM'), LINGER_MS).unref();
 });

@@ -2,11 +2,10 @@
  * How a process is told to stop, and to read its settings again.
  *
  * The first SIGTERM or SIGINT aborts the signal that everything which waits listens to; a second one ends the process
- * at once, with the code a shell expects of that signal. Nothing is lost either way: what is not shipped is spooled.
+ * at once, as that signal does by itself. It is not `process.exit`, which would wait for a file system call that never
+ * returns. Nothing is lost either way: what is not shipped is spooled.
  */
 import type { Log } from '../lib/log.ts';
-
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export class ProcessSignals implements Disposable {
   readonly #stop = new AbortController();
@@ -16,7 +15,11 @@ export class ProcessSignals implements Disposable {
   constructor(log: Log, reload: () => void = () => undefined) {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       this.#listen(name, () => {
-        if (this.#stop.signal.aborted) process.exit(EXIT_CODES[name]);
+        if (this.#stop.signal.aborted) {
+          this[Symbol.dispose]();
+          process.kill(process.pid, name);
+          return;
+        }
         log.info({ event: 'stop_requested', signal: name });
         this.#stop.abort();
       });

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { runExecutable, Scratch } from '../support/executable.ts';
+import { RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 
 /** An account without rights, on every Linux. */
 const NOBODY = 65_534;
@@ -95,5 +97,36 @@ describe('the executable', () => {
     expect(code).toBe(2);
     expect(stderr).toContain('statsu');
     expect(stderr).toContain('[USAGE]');
+  });
+
+  it('exits at once at a second signal, even while a broker leaves it without an answer, and keeps what it took', async () => {
+    using scratch = new Scratch();
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const spool = scratch.file('spool.db');
+    const args = [
+      '--config=/dev/null',
+      `--kafka.brokers=127.0.0.1:${port}`,
+      '--shutdown.timeout=10m',
+      '--kafka.request_timeout=10m',
+      '--kafka.connect_timeout=5m',
+    ];
+    await using agent = new RunningExecutable([
+      ...args,
+      '--collect.interval=100ms',
+      '--http.address=',
+      '--log.level=debug',
+      `--spool.path=${spool}`,
+    ]);
+    await until(() => agent.taken().length >= 3, 'three samples were taken');
+    agent.signal('SIGTERM');
+    await agent.event('agent_stopping');
+    expect(await agent.end('SIGTERM')).toBe(null);
+    silent.close();
+    const report = JSON.parse(runExecutable(['status', '--json', `--spool=${spool}`]).stdout) as {
+      spool: { depth: number };
+    };
+    expect(report.spool.depth).toBe(agent.taken().length);
   });
 });
