@@ -46,9 +46,6 @@ const SPACE_VALID_MS = 1000;
 /** Free bytes inside the file below which it counts as full. */
 const FREE_PAGES_KEPT = 64 * 1024;
 
-/** The log when it starts anew: what SQLite lets it grow to, frame headers, and the transaction that passed that. */
-const GROWN_WAL_BYTES = WAL_BYTES + 384 * 1024;
-
 /** Share of max_bytes that is freed at a time, so that not every append evicts. */
 const SLACK_SHARE = 512;
 
@@ -99,7 +96,7 @@ export class Bounds {
     const { used } = store.usage();
     const wal = store.walBytes();
     this.#bytes = used + wal;
-    this.#atMost = used + Math.max(wal, GROWN_WAL_BYTES);
+    this.#atMost = used + Math.max(wal, WAL_BYTES);
   }
 
   /** What has to go before a payload of this size can be appended; undefined if nothing. */

@@ -19,9 +19,10 @@ import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { type Fault, faultOf } from './faults.ts';
 import type { SpoolFiles } from './files.ts';
-import { type Permissions, refusal } from './permissions.ts';
+import type { Permissions } from './permissions.ts';
 import type { RecoveryRequest, SpoolPorts } from './ports.ts';
 import { placeRecovered } from './quarantine.ts';
+import { refusal } from './refusal.ts';
 import type { Reserve } from './reserve.ts';
 import { Store } from './store.ts';
 

@@ -20,7 +20,7 @@ import { Owed } from './owed.ts';
 import type { SpoolPorts } from './ports.ts';
 import { beginRun, endRun, settleEarlierRuns } from './runs.ts';
 import { parseShippingState, type ShippingState } from './shipping-state.ts';
-import type { SpoolOptions } from './spool.ts';
+import type { SpoolOptions } from './spool-options.ts';
 import type { Store } from './store.ts';
 
 export interface JournalOptions {

@@ -19,8 +19,9 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { errorCode, HostspoolError } from '../lib/errors.ts';
+import { HostspoolError } from '../lib/errors.ts';
 import type { SpoolFiles } from './files.ts';
+import { refusal } from './refusal.ts';
 
 export class Permissions {
   readonly #files: SpoolFiles;
@@ -114,34 +115,6 @@ export class Permissions {
     } catch (error) {
       throw refusal(path, error) ?? error;
     }
-  }
-}
-
-/** The system's refusal as an error that says what to do; undefined for anything but a refusal. */
-export function refusal(path: string, cause: unknown): HostspoolError | undefined {
-  switch (errorCode(cause)) {
-    case 'EROFS':
-    case 'SQLITE_READONLY':
-    case 'SQLITE_READONLY_DIRECTORY':
-      return new HostspoolError('SPOOL_READ_ONLY', `${path} is on a read-only filesystem`, {
-        hint: 'set spool.path to a place on a writable filesystem, or remount this one writable',
-        cause,
-      });
-    case 'EACCES':
-    case 'EPERM':
-      return new HostspoolError('SPOOL_PERMISSION', `this process (uid ${process.geteuid?.()}) may not write ${path}`, {
-        hint: 'make the directory and the files in it belong to the user that hostspool runs as, or set spool.path',
-        cause,
-      });
-    case 'ENOTDIR':
-    case 'EISDIR':
-    case 'EEXIST':
-      return new HostspoolError('SPOOL_PERMISSION', `${path} can't be a spool: a part of the path is not a directory`, {
-        hint: 'set spool.path to a file in a directory',
-        cause,
-      });
-    default:
-      return undefined;
   }
 }
 

@@ -14,17 +14,13 @@
  * Nothing here throws because of a disk once the spool is open; see guarded-store.ts for what happens instead. Only
  * `open` refuses: a spool that another process holds, that a newer hostspool made, or that is not ours to write.
  */
-import type { SizeOrShare } from '../config/kinds.ts';
-import type { Clock } from '../lib/clock.ts';
-import { asError, HostspoolError } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
+import { asError } from '../lib/errors.ts';
 import { UuidSource, uuidToBytes } from '../sample/identity.ts';
 import type { LossReason } from '../sample/note.ts';
 import type { SampleIdentity } from '../sample/sample.ts';
 import { AgeRule } from './age.ts';
 import { Bounds } from './bounds.ts';
 import { sampleChecksum } from './checksum.ts';
-import { faultOf } from './faults.ts';
 import { type SpoolFiles, spoolFiles } from './files.ts';
 import { GuardedStore } from './guarded-store.ts';
 import { GuardedTail } from './guarded-tail.ts';
@@ -32,40 +28,20 @@ import { Journal } from './journal.ts';
 import { SpoolLock } from './lock.ts';
 import type { PendingNote } from './notes.ts';
 import { Outlet, type ReadLimits, type SpooledSample } from './outlet.ts';
-import { Permissions, refusal } from './permissions.ts';
+import { Permissions } from './permissions.ts';
 import { type SpoolPorts, systemPorts } from './ports.ts';
+import { openingError } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { forgetEndedRuns } from './runs.ts';
 import type { ShippingState } from './shipping-state.ts';
+import type { SpoolOptions } from './spool-options.ts';
 import { Trimmer } from './trimmer.ts';
 import { checkpoint, giveBack } from './upkeep.ts';
 
 export type { PendingNote } from './notes.ts';
 export type { SpooledSample } from './outlet.ts';
 export type { ShippingState } from './shipping-state.ts';
-
-export interface SpoolOptions {
-  /** The database file; its companions lie beside it. */
-  readonly path: string;
-  /** Bytes. */
-  readonly maxBytes: number;
-  /** Milliseconds. */
-  readonly maxAge: number;
-  readonly minFree: SizeOrShare;
-  readonly synchronous: 'full' | 'normal';
-  /** Group that may read the files, by name or number. */
-  readonly group?: string;
-  readonly hostname: string;
-  /** Time between two samples, ms. */
-  readonly interval: number;
-  readonly version: string;
-  /** drain: begins no run of its own, appends and evicts nothing. */
-  readonly purpose: 'agent' | 'drain';
-  readonly clock: Clock;
-  readonly log: Log;
-  /** Where the spool meets the machine; a test brings its own. */
-  readonly ports?: SpoolPorts;
-}
+export type { SpoolOptions } from './spool-options.ts';
 
 export class Spool {
   readonly runId: string;
@@ -350,17 +326,4 @@ export class Spool {
       log.warn({ event: 'spool_permissions', err: asError(error) });
     }
   }
-}
-
-/** What stands in the way of opening, as an error that says what to do. */
-function openingError(path: string, error: unknown): unknown {
-  if (error instanceof HostspoolError || faultOf(error) === undefined) return error;
-  return (
-    refusal(path, error) ??
-    new HostspoolError('SPOOL_OPEN', `the spool ${path} could not be opened: ${asError(error).message}`, {
-      hint: 'look at the disk, or set spool.path to another place',
-      retryable: true,
-      cause: error,
-    })
-  );
 }

@@ -54,8 +54,12 @@ const BUSY_TIMEOUT_MS = 1000;
 /** Pages in the log at which SQLite checkpoints by itself. */
 const CHECKPOINT_PAGES = 1000;
 
-/** Size the log file is cut to when it starts anew, in bytes. */
-export const WAL_BYTES = CHECKPOINT_PAGES * PAGE_SIZE;
+/**
+ * Size of the log when it starts anew: what SQLite lets it grow to, with frame headers, and the transaction that passed
+ * that. One that grew beyond is cut to it; less would be cut and extended again each time, which costs a journal write
+ * of the filesystem.
+ */
+export const WAL_BYTES = CHECKPOINT_PAGES * PAGE_SIZE + 384 * 1024;
 
 /** Largest file whose structure is checked whole at open, in bytes. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
