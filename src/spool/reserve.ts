@@ -18,29 +18,25 @@ const CHUNK = 256 * 1024;
 export class Reserve {
   readonly #path: string;
   readonly #mode: number;
-  #made: boolean;
 
   constructor(path: string, mode: number) {
     this.#path = path;
     this.#mode = mode;
-    this.#made = statSync(path, { throwIfNoEntry: false })?.size === RESERVE_BYTES;
   }
 
-  /** Whether it is there to be spent. */
+  /** Whether it is there to be spent. The file system is asked: a recovery may have spent it, or a person. */
   get made(): boolean {
-    return this.#made;
+    return statSync(this.#path, { throwIfNoEntry: false })?.size === RESERVE_BYTES;
   }
 
   /** Gives the space back; answers whether there was any. */
   spend(): boolean {
-    if (!this.#made) return false;
-    this.#made = false;
-    return this.#unlink();
+    return this.made && this.#unlink();
   }
 
   /** Makes it again; answers whether it could be written whole. */
   make(): boolean {
-    if (this.#made) return true;
+    if (this.made) return true;
     let file: number | undefined;
     try {
       file = openSync(this.#path, 'w', this.#mode);
@@ -49,13 +45,13 @@ export class Reserve {
         written += writeSync(file, randomFillSync(chunk), 0, Math.min(CHUNK, RESERVE_BYTES - written));
       }
       fsyncSync(file);
-      this.#made = true;
+      return true;
     } catch {
       this.#unlink();
+      return false;
     } finally {
       if (file !== undefined) closeSync(file);
     }
-    return this.#made;
   }
 
   #unlink(): boolean {
