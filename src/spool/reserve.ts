@@ -26,7 +26,11 @@ export class Reserve {
 
   /** Whether it is there to be spent. The file system is asked: a recovery may have spent it, or a person. */
   get made(): boolean {
-    return statSync(this.#path, { throwIfNoEntry: false })?.size === RESERVE_BYTES;
+    try {
+      return statSync(this.#path).size === RESERVE_BYTES;
+    } catch {
+      return false;
+    }
   }
 
   /** Gives the space back; answers whether there was any. */

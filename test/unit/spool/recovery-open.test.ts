@@ -126,6 +126,26 @@ describe('a damaged spool that an agent opens', () => {
   );
 });
 
+describe('a damaged spool on a disk without room for a copy', () => {
+  it('does not keep the agent from starting, and its samples can be drained from the file set aside', () => {
+    const earlier = closed((spool) => appendSamples(spool, 120, PAYLOAD));
+    overwrite(fixture.path, 1);
+    let setAside = '';
+    fixture.ports.recover = (request) => {
+      ({ setAside } = recoverSpool(request, { freeBytes: () => 50_000 }));
+    };
+    const spool = fixture.open();
+    const now = appendSamples(spool, 3, PAYLOAD);
+    expectAccountedFor(spool, [...earlier, ...now]);
+    expect(spool.depth).toBe(3);
+    const ended = notesOf(spool).filter((note) => note.kind === 'run_ended' && note.run_id === earlier[0]?.run_id);
+    expect(ended).not.toEqual([]);
+    fixture.ports.recover = (request) => recoverSpool(request);
+    const aside = fixture.open({ path: setAside, purpose: 'drain' });
+    expect(aside.read(ALL).map(({ identity }) => identity)).toEqual(earlier);
+  });
+});
+
 describe('damage that is met while the agent runs', () => {
   it('costs what was on the page, and the run goes on in a fresh file', () => {
     const spool = fixture.open();
