@@ -168,9 +168,13 @@ class Trial {
     this.#eventIds.add(identity.event_id);
     this.#appended.add(name);
     this.#holes.add(name);
-    const stored = this.#spool.append(identity, this.#fixture.clock.now(), 'x'.repeat(size));
-    if (stored) this.#holes.clear();
-    this.#faultAt = undefined;
+    try {
+      const stored = this.#spool.append(identity, this.#fixture.clock.now(), 'x'.repeat(size));
+      if (stored) this.#holes.clear();
+    } finally {
+      // A fault lasts for one append, also one that the process does not survive.
+      this.#faultAt = undefined;
+    }
   }
 
   #ship(samples: number, result: 'acknowledge' | 'release' | 'refuse' | 'hold'): void {
