@@ -1,11 +1,8 @@
 /** What a process costs, as the kernel accounts it. */
-import { readFileSync } from 'node:fs';
-
-/** Clock ticks a second in /proc/<pid>/stat: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100;
+import { readdirSync, readFileSync } from 'node:fs';
 
 export interface ProcessCost {
-  /** CPU time so far, of the process and the children it waited for, ms. */
+  /** CPU time of its threads so far, ms, to the nanosecond: the ticks of /proc/<pid>/stat are too coarse for a sample. */
   readonly cpuMs: number;
   /** Resident memory, MiB; of it private (anonymous), MiB. */
   readonly residentMiB: number;
@@ -17,14 +14,16 @@ export interface ProcessCost {
 }
 
 export function processCost(pid: number): ProcessCost {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const cpuNs = threads.reduce((sum, thread) => {
+    const [onCpu = ''] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    return sum + Number(onCpu);
+  }, 0);
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
   const io = readFileSync(`/proc/${pid}/io`, 'utf8');
   return {
-    cpuMs: (ticks / TICKS_PER_SECOND) * 1000,
+    cpuMs: cpuNs / 1e6,
     residentMiB: field('VmRSS') / 1024,
     privateMiB: field('RssAnon') / 1024,
     writtenBytes: Number(/^write_bytes: (\d+)/m.exec(io)?.[1] ?? Number.NaN),

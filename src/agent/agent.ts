@@ -37,12 +37,12 @@ export class Agent implements Service {
   readonly #stats: StatsLine;
   #settings: ResolvedSettings;
 
-  private constructor(settings: ResolvedSettings, spool: Spool, clock: Clock, log: Log) {
+  private constructor(settings: ResolvedSettings, producer: KafkaProducer, spool: Spool, clock: Clock, log: Log) {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
     this.#spool = spool;
-    this.#producer = KafkaProducer.create(settings.kafka, log, clock);
+    this.#producer = producer;
     this.#pace = new Pace(settings.ship.max_rate, clock);
     this.#shipper = new Shipper({
       spool,
@@ -61,9 +61,11 @@ export class Agent implements Service {
 
   /** Opens the spool and all around it; throws what stands in the way. Kafka is not asked: it may be away. */
   static open(settings: ResolvedSettings, clock: Clock, log: Log): Agent {
+    // A certificate that can't be read shows before a spool is made for it.
+    const producer = KafkaProducer.create(settings.kafka, log, clock);
     const spool = openSpool(settings, clock, log);
     try {
-      return new Agent(settings, spool, clock, log);
+      return new Agent(settings, producer, spool, clock, log);
     } catch (error) {
       spool.close(true);
       throw error;

@@ -49,6 +49,7 @@ const PROGRESS_EVERY_MS = 200;
 /** Drains the spool of `settings.spool.path`; throws SPOOL_LOCKED while an agent runs on it. */
 export async function drain(options: DrainOptions, stop: AbortSignal): Promise<DrainResult> {
   const { settings, clock, log } = options;
+  const producer = KafkaProducer.create(settings.kafka, log, clock);
   // Bounds are the agent's business: a drain evicts nothing, however old or large the spool is.
   const spool = Spool.open({
     path: settings.spool.path,
@@ -64,7 +65,6 @@ export async function drain(options: DrainOptions, stop: AbortSignal): Promise<D
     clock,
     log,
   });
-  const producer = KafkaProducer.create(settings.kafka, log, clock);
   try {
     return await drainSpool(options, spool, producer, stop);
   } finally {

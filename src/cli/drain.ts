@@ -30,7 +30,7 @@ export const drainCommand: CommandModule = {
       }),
   handler: async (argv) => {
     const loaded = settingsFrom(argv);
-    requireFor('agent', loaded.settings);
+    requireFor('kafka', loaded.settings);
     const path = typeof argv.spool === 'string' ? argv.spool : loaded.settings.spool.path;
     const settings = { ...loaded.settings, spool: { ...loaded.settings.spool, path } };
     const patience = parseDuration(String(argv.patience));
@@ -59,7 +59,7 @@ function report(result: DrainResult, path: string): void {
   const parts = [`${result.shipped} samples shipped`];
   if (result.refused > 0) parts.push(`${result.refused} refused by Kafka and noted as lost`);
   if (result.left > 0) parts.push(`${result.left} left in ${path}`);
-  if (result.notesLeft > 0) parts.push(`${result.notesLeft} notes of losses wait for the next sample`);
+  if (result.notesLeft > 0) parts.push(`notes that wait for this spool’s next sample: ${result.notesLeft}`);
   process.stdout.write(`${parts.join(', ')}\n`);
   if (result.left === 0) return;
   if (result.lastError !== undefined) process.stderr.write(`hostspool: the last attempt failed: ${result.lastError}\n`);

@@ -17,7 +17,11 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'USAGE',
   'SETTINGS_INVALID',
   'KAFKA_BROKERS_MISSING',
+  'KAFKA_TLS_FILE',
+  'KAFKA_SASL_SETTINGS',
   'MODE_MISSING',
+  'SPOOL_GROUP',
+  'SPOOL_FOREIGN',
 ]);
 const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING']);
 

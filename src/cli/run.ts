@@ -37,6 +37,7 @@ async function printVersion(): Promise<void> {
 
 async function runService(argv: ArgumentsCamelCase): Promise<void> {
   const loaded = settingsFrom(argv);
+  if (loaded.settings.mode === 'writer') throw noWriter();
   requireFor(loaded.settings.mode, loaded.settings);
   const log = await openLog(loaded.settings.log);
   for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
@@ -58,10 +59,14 @@ function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
     case 'local':
       return LocalMode.open(settings, clock, log);
     case 'writer':
-      throw new HostspoolError('MODE_MISSING', 'this build has no writer mode', {
-        hint: 'it has --mode=agent and --mode=local',
-      });
+      throw noWriter();
   }
+}
+
+function noWriter(): HostspoolError {
+  return new HostspoolError('MODE_MISSING', 'this version has no writer mode yet', {
+    hint: 'it has --mode=agent and --mode=local',
+  });
 }
 
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */

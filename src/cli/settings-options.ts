@@ -17,7 +17,6 @@ const SHOWN = new Set([
   'kafka.topic',
   'spool.path',
   'spool.max_bytes',
-  'http.address',
   'log.level',
 ]);
 

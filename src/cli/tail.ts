@@ -19,7 +19,7 @@ export const tailCommand: CommandModule = {
       .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line.' }),
   handler: async (argv) => {
     const { settings } = settingsFrom(argv);
-    requireFor('agent', settings);
+    requireFor('kafka', settings);
     const max = argv.max === undefined ? Number.POSITIVE_INFINITY : Number(argv.max);
     if (Number.isNaN(max) || max < 1) {
       throw new HostspoolError('USAGE', '--max takes a whole number of at least 1', { hint: 'for example --max 10' });

@@ -106,6 +106,9 @@ export function settingsWarnings(settings: ResolvedSettings, given: ReadonlySet<
       'ship.batch_bytes is above 1048588 bytes, which brokers take only where max.message.bytes of the topic was raised',
     );
   }
+  if (given.has('http.address') && settings.http.address !== '') {
+    warnings.push('http.address: this version listens nowhere yet');
+  }
   if (mode === 'writer' && sqlserver.trust_server_certificate) {
     warnings.push('sqlserver.trust_server_certificate accepts any certificate: anybody between can read along');
   }

@@ -230,7 +230,7 @@ const sqlite = group('The SQLite database of local mode, and of a writer with wr
 
 const http = group('Health and metrics over HTTP.', {
   address: text('host:port, or empty for off', ADDRESS).optional().meta({
-    description: 'Where to listen. Empty is off.',
+    description: 'Where to listen. Empty is off. This version listens nowhere yet.',
     derived: '127.0.0.1:9464, or 127.0.0.1:9465 for a writer',
     example: '127.0.0.1:9464',
   }),

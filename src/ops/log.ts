@@ -24,7 +24,7 @@ export async function openLog(settings: Settings['log'], destination?: Destinati
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: describeError, error: describeError },
+      serializers: { err: (error) => describeError(error), error: (error) => describeError(error) },
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '[secret]' },
     },
     destination ?? (await openDestination(settings.format)),
@@ -53,7 +53,7 @@ async function openDestination(format: Settings['log']['format']): Promise<Desti
 }
 
 /** What a program and a person need of an error, its causes included; a stack only for what nobody foresaw. */
-export function describeError(thrown: unknown): Record<string, unknown> {
+export function describeError(thrown: unknown, foreseen = false): Record<string, unknown> {
   const error = asError(thrown);
   const described: Record<string, unknown> = { message: error.message };
   const code = (error as { code?: unknown }).code;
@@ -63,8 +63,9 @@ export function describeError(thrown: unknown): Record<string, unknown> {
     described.retryable = error.retryable;
   } else {
     described.type = error.name;
-    described.stack = error.stack;
+    if (!foreseen) described.stack = error.stack;
   }
-  if (error.cause !== undefined) described.cause = describeError(error.cause);
+  if (error.cause !== undefined)
+    described.cause = describeError(error.cause, foreseen || error instanceof HostspoolError);
   return described;
 }

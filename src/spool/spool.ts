@@ -30,7 +30,7 @@ import type { PendingNote } from './notes.ts';
 import { Outlet, type ReadLimits, type SpooledSample } from './outlet.ts';
 import { Permissions } from './permissions.ts';
 import { type SpoolPorts, systemPorts } from './ports.ts';
-import { openingError } from './refusal.ts';
+import { openingError, refuseForeign } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { forgetEndedRuns } from './runs.ts';
 import type { ShippingState } from './shipping-state.ts';
@@ -104,7 +104,7 @@ export class Spool {
 
   /**
    * Opens the spool, makes it where it is missing, ends what earlier runs left open and begins a run. Throws
-   * SPOOL_LOCKED, SPOOL_NEWER_SCHEMA, SPOOL_PERMISSION, SPOOL_READ_ONLY, SPOOL_GROUP or SPOOL_OPEN; a full disk or a
+   * SPOOL_LOCKED, SPOOL_NEWER_SCHEMA, SPOOL_PERMISSION, SPOOL_READ_ONLY, SPOOL_GROUP, SPOOL_FOREIGN or SPOOL_OPEN; a full disk or a
    * damaged file does not stop it.
    */
   static open(options: SpoolOptions): Spool {
@@ -114,6 +114,7 @@ export class Spool {
     let spool: Spool | undefined;
     try {
       const permissions = new Permissions(files, options.group);
+      refuseForeign(files, ports);
       permissions.prepare();
       lock = SpoolLock.take(files, ports);
       ports.reached('open:locked');
