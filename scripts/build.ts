@@ -112,7 +112,7 @@ async function buildIn(work: string): Promise<void> {
       },
       useCodeCache: false,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--max-semi-space-size=1', '--single-threaded'],
+      execArgv: ['--max-semi-space-size=1'],
       execArgvExtension: 'none',
     },
   });

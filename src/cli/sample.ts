@@ -40,7 +40,8 @@ export const sampleCommand: CommandModule = {
       .option('json', {
         type: 'boolean',
         default: false,
-        describe: 'One JSON object a line, as an agent would send it.',
+        describe:
+          'One JSON object a line, with the fields of the reading; identity and spool state come with the agent.',
       })
       .option('count', { type: 'string', default: '1', requiresArg: true, describe: 'How many; 0: until Ctrl-C.' })
       .option('interval', {
