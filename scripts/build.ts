@@ -112,7 +112,7 @@ async function buildIn(work: string): Promise<void> {
       },
       useCodeCache: false,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--max-semi-space-size=1'],
+      execArgv: ['--max-semi-space-size=1', '--disable-sigusr1'],
       execArgvExtension: 'none',
     },
   });

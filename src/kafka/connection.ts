@@ -11,6 +11,7 @@ import type { Settings } from '../config/schema.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { registerCodecs } from './codecs.ts';
+import { guardFrames } from './frame-guard.ts';
 import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
 import { Sockets } from './sockets.ts';
@@ -42,6 +43,7 @@ export class KafkaConnection {
   /** Connects to nothing yet. Throws KAFKA_BROKERS_MISSING, KAFKA_TLS_FILE, KAFKA_SASL_SETTINGS. */
   static open(options: ConnectionOptions): KafkaConnection {
     quietIdleConnections();
+    guardFrames();
     registerCodecs();
     const sockets = new Sockets();
     return new KafkaConnection(kafkajsConfig(options, sockets), sockets);

@@ -82,3 +82,15 @@ declare module 'kafkajs/src/consumer/batch.js' {
   }
   export default Batch;
 }
+
+declare module 'kafkajs/src/network/connection.js' {
+  import type { Socket } from 'node:net';
+
+  class Connection {
+    readonly socket: Socket;
+    /** Bytes, its length included, that the answer under way has in all. */
+    readonly bytesNeeded: number;
+    processData(data: Buffer): void;
+  }
+  export default Connection;
+}
