@@ -63,7 +63,7 @@ export class Agent implements Service {
   static open(settings: ResolvedSettings, clock: Clock, log: Log): Agent {
     // A certificate that can't be read shows before a spool is made for it.
     const producer = KafkaProducer.create(settings.kafka, log, clock);
-    const spool = openSpool(settings, clock, log);
+    const spool = openSpool(settings, 'agent', clock, log);
     try {
       return new Agent(settings, producer, spool, clock, log);
     } catch (error) {

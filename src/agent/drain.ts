@@ -10,8 +10,8 @@ import { KafkaProducer } from '../kafka/producer.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { version } from '../lib/version.ts';
-import { Spool } from '../spool/spool.ts';
+import type { Spool } from '../spool/spool.ts';
+import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Shipper } from './shipper.ts';
 
@@ -50,21 +50,7 @@ const PROGRESS_EVERY_MS = 200;
 export async function drain(options: DrainOptions, stop: AbortSignal): Promise<DrainResult> {
   const { settings, clock, log } = options;
   const producer = KafkaProducer.create(settings.kafka, log, clock);
-  // Bounds are the agent's business: a drain evicts nothing, however old or large the spool is.
-  const spool = Spool.open({
-    path: settings.spool.path,
-    maxBytes: Number.MAX_SAFE_INTEGER,
-    maxAge: Number.MAX_SAFE_INTEGER,
-    minFree: { bytes: 0 },
-    synchronous: settings.spool.synchronous,
-    ...(settings.spool.group === undefined ? {} : { group: settings.spool.group }),
-    hostname: settings.collect.hostname,
-    interval: settings.collect.interval,
-    version,
-    purpose: 'drain',
-    clock,
-    log,
-  });
+  const spool = openSpool(settings, 'drain', clock, log);
   try {
     return await drainSpool(options, spool, producer, stop);
   } finally {

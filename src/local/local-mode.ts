@@ -37,7 +37,7 @@ export class LocalMode implements Service {
   }
 
   static open(settings: ResolvedSettings, clock: Clock, log: Log): LocalMode {
-    const spool = openSpool(settings, clock, log);
+    const spool = openSpool(settings, 'agent', clock, log);
     let sink: SqliteSink | undefined;
     try {
       sink = SqliteSink.open({ path: settings.sqlite.path });
