@@ -70,7 +70,8 @@ export class SqliteSink implements Sink {
     return this.#attempt(() => {
       this.#database.exec('BEGIN IMMEDIATE');
       const outcome = this.#write(load);
-      this.#database.exec(outcome.kind === 'committed' ? 'COMMIT' : 'ROLLBACK');
+      const keep = outcome.kind === 'committed' && load.rehearsal !== true;
+      this.#database.exec(keep ? 'COMMIT' : 'ROLLBACK');
       return outcome;
     });
   }
