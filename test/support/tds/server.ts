@@ -13,6 +13,7 @@ import { Faults } from './faults.ts';
 import { Lock } from './lock.ts';
 import type { LoginRequest } from './login.ts';
 import type { Encryption } from './prelogin.ts';
+import { Readback } from './readback.ts';
 import { Session } from './session.ts';
 import { SqlError } from './sql-error.ts';
 import { Store } from './store.ts';
@@ -68,6 +69,8 @@ export class TdsServer implements AsyncDisposable {
   readonly faults = new Faults();
   readonly lock = new Lock();
   readonly store: Store;
+  /** The database `monitoring` as it is committed. */
+  readonly committed = new Readback(() => this.store.reader());
   readonly records: SessionRecord[] = [];
   readonly journal: JournalEntry[] = [];
   /** What should not have happened: unknown steps, unknown types, broken packets. A test ends with none. */

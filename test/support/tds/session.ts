@@ -75,9 +75,10 @@ export class Session {
   }
 
   #firstBytes(chunk: Buffer): void {
-    const { secureContext, encryption } = this.#server;
-    if (isTlsRecord(chunk[0]) && secureContext !== undefined && encryption !== 'refused') {
-      this.#secured(strictTls(this.#socket, secureContext, chunk));
+    if (isTlsRecord(chunk[0])) {
+      const { secureContext, encryption } = this.#server;
+      if (secureContext === undefined || encryption === 'refused' || encryption === 'off') this.#socket.destroy();
+      else this.#secured(strictTls(this.#socket, secureContext, chunk));
       return;
     }
     this.#socket.on('data', this.#arrived);
@@ -307,7 +308,9 @@ function failed(error: unknown, procedure: boolean): Buffer {
 
 function resultTokens(result: Result, procedure: boolean): Buffer {
   const kind = procedure ? 'doneInProc' : 'done';
-  if (result.set === undefined)
-    return done({ kind, more: true, ...(result.count === undefined ? {} : { count: result.count }) });
-  return Buffer.concat([resultSet(result.set), done({ kind, more: true, count: result.set.rows.length })]);
+  const tokens: Buffer[] = [];
+  if (result.count !== undefined) tokens.push(done({ kind, more: true, count: result.count }));
+  if (result.set !== undefined)
+    tokens.push(resultSet(result.set), done({ kind, more: true, count: result.set.rows.length }));
+  return Buffer.concat(tokens);
 }

@@ -24,25 +24,27 @@ export function isTlsRecord(first: number | undefined): boolean {
   return first !== undefined && first >= 0x14 && first <= 0x17;
 }
 
-/** `early` is what has been read from the socket already. */
 export function tunnelledTls(socket: Socket, secureContext: SecureContext): TLSSocket {
-  return new TLSSocket(new Tunnel(socket), { isServer: true, secureContext });
+  return new TLSSocket(new Tunnel(socket, true), { isServer: true, secureContext });
 }
 
+/** `early` is what has been read from the socket already. */
 export function strictTls(socket: Socket, secureContext: SecureContext, early: Buffer): TLSSocket {
-  socket.unshift(early);
-  return new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ALPN });
+  const stream = new Tunnel(socket, false);
+  stream.push(early);
+  return new TLSSocket(stream, { isServer: true, secureContext, ALPNProtocols: ALPN });
 }
 
 class Tunnel extends Duplex {
   readonly #socket: Socket;
   readonly #splitter = new PacketSplitter();
-  #inTunnel = true;
+  #inTunnel: boolean;
   #gathered: Buffer[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, inTunnel: boolean) {
     super();
     this.#socket = socket;
+    this.#inTunnel = inTunnel;
     socket.on('data', (chunk: Buffer) => this.#arrived(chunk));
     socket.on('end', () => this.push(null));
     socket.on('error', (error) => this.destroy(error));

@@ -57,29 +57,31 @@ function reader(batch: Batch): { group_id: string | number; topic: string | numb
   return { group_id: parameter(batch, 'group_id'), topic: parameter(batch, 'topic') };
 }
 
-function writing(work: (batch: Batch, variables: Variables) => void): Step {
+/** A step that answers how many rows it touched, if it touches any. */
+type Work = (batch: Batch, declared: Variables) => number | undefined;
+
+function writing(work: Work): Step {
   return {
     writes: true,
     run: (batch) => {
-      work(batch, variables(batch));
-      return undefined;
+      const count = work(batch, variables(batch));
+      return count === undefined ? undefined : { count };
     },
   };
 }
 
-function unlessRefused(work: (batch: Batch, variables: Variables) => void): Step {
-  return writing((batch, declared) => {
-    if (declared.outcome === 'committed') work(batch, declared);
-  });
+function unlessRefused(work: Work): Step {
+  return writing((batch, declared) => (declared.outcome === 'committed' ? work(batch, declared) : undefined));
 }
 
 /** Once for each 4,000 of the staged lines, as far as the client said that there are any. */
-function sliced(total: string, sql: string, touched?: (declared: Variables, rows: number) => void): Step {
+function sliced(total: string, sql: string, counter?: 'written'): Step {
   return unlessRefused((batch, declared) => {
-    for (let start = 0; start < Number(parameter(batch, total)); start += SLICE) {
-      const rows = execute(batch, sql, { start, end: start + SLICE });
-      touched?.(declared, rows);
-    }
+    let rows = 0;
+    for (let start = 0; start < Number(parameter(batch, total)); start += SLICE)
+      rows += execute(batch, sql, { start, end: start + SLICE });
+    if (counter !== undefined) declared[counter] += rows;
+    return rows;
   });
 }
 
@@ -103,7 +105,7 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
   },
 
   'begin-offsets': writing((batch, declared) => {
-    declared.moved += execute(
+    const rows = execute(
       batch,
       `INSERT INTO consumer_offsets (group_id, topic, partition_id, ${POSITION.join(', ')}, began_at)
        SELECT @group_id, @topic, f.partition_id, ${list(POSITION, 'f')}, f.began_at FROM temp."#fence" AS f
@@ -112,10 +114,12 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
          WHERE o.group_id = @group_id AND o.topic = @topic AND o.partition_id = f.partition_id)`,
       reader(batch),
     );
+    declared.moved += rows;
+    return rows;
   }),
 
   'move-offsets': writing((batch, declared) => {
-    declared.moved += execute(
+    const rows = execute(
       batch,
       `UPDATE consumer_offsets AS o
        SET ${set(POSITION, 'f')}, began_at = COALESCE(o.began_at, f.began_at),
@@ -125,10 +129,13 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
          AND f.expected_epoch = o.epoch AND f.expected_offset = o.next_offset`,
       reader(batch),
     );
+    declared.moved += rows;
+    return rows;
   }),
 
   'check-fence': writing((batch, declared) => {
     if (declared.moved !== parameter(batch, 'fences')) declared.outcome = 'fenced';
+    return undefined;
   }),
 
   'drop-known': unlessRefused((batch, declared) => {
@@ -136,6 +143,7 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
       batch,
       'DELETE FROM temp."#stage" WHERE event_id IN (SELECT event_id FROM server_metrics)',
     );
+    return declared.duplicates;
   }),
 
   'insert-rows': unlessRefused((batch, declared) => {
@@ -158,6 +166,7 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
         slice,
       );
     }
+    return declared.inserted;
   }),
 
   'insert-runs': sliced(
@@ -165,22 +174,19 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
     `INSERT INTO runs (run_id, ${RUN.join(', ')}, version)
      SELECT r.run_id, ${list(RUN, 'r')}, 1 FROM temp."#runs" AS r
      WHERE ${IN_SLICE} AND r.version = 0 AND NOT EXISTS (SELECT 1 FROM runs AS k WHERE k.run_id = r.run_id)`,
-    (declared, rows) => {
-      declared.written += rows;
-    },
+    'written',
   ),
 
   'update-runs': sliced(
     'runs',
     `UPDATE runs AS k SET ${set(RUN, 'r')}, version = k.version + 1 FROM temp."#runs" AS r
      WHERE ${IN_SLICE} AND r.run_id = k.run_id AND r.version = k.version`,
-    (declared, rows) => {
-      declared.written += rows;
-    },
+    'written',
   ),
 
   'check-runs': unlessRefused((batch, declared) => {
     if (declared.written !== parameter(batch, 'runs')) declared.outcome = 'stale';
+    return undefined;
   }),
 
   'gaps-gone': sliced(
@@ -224,7 +230,7 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
 
   'add-holes': unlessRefused((batch) => {
     const columns = ['partition_id', 'epoch', 'first_offset', 'next_offset', 'reason', 'found_at'];
-    execute(
+    return execute(
       batch,
       `INSERT INTO offset_holes (group_id, topic, ${columns.join(', ')})
        SELECT @group_id, @topic, ${list(columns, 'h')} FROM temp."#holes" AS h

@@ -36,7 +36,7 @@ function counting(answer: string, sql: string, parameters: readonly string[]): S
     writes: true,
     run: (batch) => {
       const { changes } = batch.connection.handle.prepare(sql).run(named(batch, parameters));
-      return { set: { columns: [number(answer)], rows: [[changes]] } };
+      return { count: changes, set: { columns: [number(answer)], rows: [[changes]] } };
     },
   };
 }

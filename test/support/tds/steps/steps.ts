@@ -7,9 +7,9 @@ import { SCHEMA_STEPS } from './schema-steps.ts';
 import { STAGING_STEPS } from './staging-steps.ts';
 
 export interface StepAnswer {
-  readonly set?: ResultSet;
-  /** Rows touched, for a statement that answers nothing else. */
+  /** Rows touched, told before the rows of the answer. */
   readonly count?: number;
+  readonly set?: ResultSet;
 }
 
 export interface Step {
