@@ -25,6 +25,15 @@ export const STAGING_STEPS: Readonly<Record<string, Step>> = {
       return undefined;
     },
   },
+  /** For the tests of the double itself. */
+  'peek-holes': {
+    writes: false,
+    run: ({ connection }) => {
+      const columns = TEMPORARY_TABLES['#holes'] ?? [];
+      return { set: connection.select(columns, 'SELECT * FROM temp."#holes" ORDER BY rowid') };
+    },
+  },
+
   'want-unexplained': {
     writes: false,
     run: ({ connection }) => {
