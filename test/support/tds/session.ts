@@ -150,8 +150,10 @@ export class Session {
       else await this.#request(message, signal);
     } catch (error) {
       if (error instanceof Muted) this.#muted = true;
-      else if (error instanceof Dropped) this.cut();
-      else throw error;
+      else if (!(error instanceof Dropped)) throw error;
+      // What was told by half has to arrive; a reset would overtake it.
+      else if (error.torn === undefined) this.cut();
+      else this.#socket.destroySoon();
     } finally {
       this.#running = undefined;
     }
