@@ -46,7 +46,7 @@ export function sqlServerError(
   }
   const tls = tlsProblem(error);
   if (tls !== undefined) return make({ ...TLS, hint: tls.hint }, address, step, tls.says, error);
-  return make(driverKind(error, refusals), address, step, error.message.trim(), error);
+  return make(driverKind(error, refusals), address, step, saidBy(error), error);
 }
 
 export function sinkClosed({ server, database }: ServerAddress): HostspoolError {
@@ -96,6 +96,17 @@ function driverKind(error: Error, refusals: readonly number[]): ErrorKind {
   // The driver could not write a value: it would not have fitted its column either.
   if (error instanceof TypeError || error instanceof RangeError) return DATA;
   return /connection|socket/i.test(error.message) ? UNAVAILABLE : UNKNOWN;
+}
+
+/** The driver's message, and below it what each address of the host answered, which it keeps to itself. */
+function saidBy(error: Error): string {
+  const message = error.message.trim();
+  for (let depth = 0, at: unknown = error; at instanceof Error && depth < 8; depth++) {
+    if (at instanceof AggregateError) return at.errors.map((each) => asError(each).message).join('; ') || message;
+    const { cause, originalError } = at as { cause?: unknown; originalError?: unknown };
+    at = cause ?? originalError;
+  }
+  return message;
 }
 
 /** Of a missing database the server tells twice: that it cannot be opened, then that the login failed. */

@@ -25,7 +25,8 @@ export class SqlServer {
   readonly #settings: SqlServerSettings;
   readonly #log: Log;
   readonly #connections = new Set<Connection>();
-  readonly #pools = new WeakMap<Session, ConnectionPool>();
+  /** Lent sessions, and where each of them came from. */
+  readonly #lent = new Map<Session, ConnectionPool>();
   readonly #refusals: number[] = [];
   #pool: Promise<ConnectionPool> | undefined;
   #failures = 0;
@@ -47,7 +48,7 @@ export class SqlServer {
       const pool = await this.#open(driver);
       const connection = await acquireFrom(pool);
       const session = new Session(connection, driver);
-      this.#pools.set(session, pool);
+      this.#lent.set(session, pool);
       if (this.#closed) connection.close();
       return session;
     } catch (error) {
@@ -90,6 +91,8 @@ export class SqlServer {
   async close(): Promise<void> {
     this.#closed = true;
     for (const connection of this.#connections) connection.close();
+    // A pool ends when nothing of it is lent any more, and who has a session may never give it back.
+    for (const session of this.#lent.keys()) this.#giveBack(session);
     const limit = Promise.withResolvers<void>();
     const timer = setTimeout(limit.resolve, CLOSE_MS);
     await Promise.race([this.#retire(), limit.promise]);
@@ -118,8 +121,8 @@ export class SqlServer {
   }
 
   #giveBack(session: Session): void {
-    const pool = this.#pools.get(session);
-    this.#pools.delete(session);
+    const pool = this.#lent.get(session);
+    this.#lent.delete(session);
     if (pool !== undefined) releaseTo(pool, session.connection);
   }
 
