@@ -2,6 +2,8 @@
 import type { LogHole } from '../accounts/advance.ts';
 import type { LogReader, StoredOffset } from './sink.ts';
 
+export type { LogHole } from '../accounts/advance.ts';
+
 /** A host as the database knows it. Times are ms since the epoch. */
 export interface HostRecord {
   readonly hostname: string;
