@@ -20,7 +20,7 @@ function columnsOf(table: string, text = sql): Column[] {
   const [, body = ''] = new RegExp(`CREATE TABLE ${table} \\(\\n([\\s\\S]*?)\\n\\s*\\);`).exec(text) ?? [];
   const lines = body.split('\n').map((line) => line.trim());
   return lines.flatMap((line) => {
-    const found = /^\[?(\w+)\]? ([A-Z0-9]+(?:\([\w, ]+\))?)/.exec(line);
+    const found = /^\[?(\w+)\]? ((?:BIGINT|INT|BIT|DECIMAL|DATETIME2|NVARCHAR|BINARY)\b(?:\([\w, ]+\))?)/.exec(line);
     if (found === null || /^(CONSTRAINT|CHECK)$/.test(found[1] as string)) return [];
     return [{ name: found[1] as string, type: found[2] as string, required: line.includes('NOT NULL') }];
   });
