@@ -17,6 +17,11 @@ const BATCHES = {
   'stage-tables': STAGING_TABLES.map(createTableText).join('\n'),
   'empty-tables': STAGING_TABLES.map(({ name }) => `TRUNCATE TABLE ${name};`).join('\n'),
   'want-unexplained': 'INSERT INTO #wanted (run_id) SELECT run_id FROM dbo.runs WHERE missing > 0;',
+  'read-runs': `SELECT ${RUNS} FROM dbo.runs AS r JOIN #wanted AS w ON w.run_id = r.run_id;`,
+  'read-gaps': `SELECT g.run_id, g.first_seq, g.last_seq, g.reason
+FROM dbo.seq_gaps AS g JOIN #wanted AS w ON w.run_id = g.run_id
+ORDER BY g.run_id, g.first_seq;`,
+  'read-versions': 'SELECT k.run_id, k.version FROM dbo.runs AS k JOIN #runs AS r ON r.run_id = k.run_id;',
   'find-ledger': `SELECT OBJECT_ID(N'dbo.schema_migrations', N'U') AS ledger;`,
   'read-ledger': 'SELECT version, name, applied_at FROM dbo.schema_migrations ORDER BY version;',
   'create-ledger': `IF OBJECT_ID(N'dbo.schema_migrations', N'U') IS NULL
@@ -39,11 +44,6 @@ const QUERIES = {
 WHERE group_id = @group_id AND topic = @topic ORDER BY partition_id;`,
   'read-holes': `SELECT ${HOLES} FROM dbo.offset_holes
 WHERE group_id = @group_id AND topic = @topic ORDER BY partition_id, epoch, first_offset;`,
-  'read-runs': `SELECT ${RUNS} FROM dbo.runs AS r JOIN #wanted AS w ON w.run_id = r.run_id;`,
-  'read-gaps': `SELECT g.run_id, g.first_seq, g.last_seq, g.reason
-FROM dbo.seq_gaps AS g JOIN #wanted AS w ON w.run_id = g.run_id
-ORDER BY g.run_id, g.first_seq;`,
-  'read-versions': 'SELECT k.run_id, k.version FROM dbo.runs AS k JOIN #runs AS r ON r.run_id = k.run_id;',
   'claim-migration': 'INSERT INTO dbo.schema_migrations (version, name) VALUES (@version, @name);',
   'retire-host': `UPDATE dbo.hosts SET retired_at = SYSUTCDATETIME() WHERE hostname = @hostname;
 SELECT @@ROWCOUNT AS retired;`,
