@@ -32,8 +32,8 @@ export class SqlServerFixture implements AsyncDisposable {
       trust_server_certificate: false,
       application_name: 'hostspool',
       multi_subnet_failover: false,
-      connect_timeout: 5000,
-      request_timeout: 5000,
+      connect_timeout: 20_000,
+      request_timeout: 20_000,
       ...settings,
     };
     this.#statements = statements;
