@@ -197,8 +197,14 @@ WHERE NOT EXISTS (
   ),
   {
     name: 'end',
-    sql: `IF @outcome = N'committed' AND @rehearsal = 0 COMMIT TRANSACTION;
-ELSE ROLLBACK TRANSACTION;
+    sql: `IF @outcome = N'committed' AND @rehearsal = 0
+BEGIN
+  COMMIT TRANSACTION;
+END
+ELSE
+BEGIN
+  ROLLBACK TRANSACTION;
+END;
 END TRY
 BEGIN CATCH
   IF XACT_STATE() <> 0 ROLLBACK TRANSACTION;
