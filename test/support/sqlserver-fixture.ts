@@ -9,6 +9,8 @@ export interface FixtureOptions {
   readonly server?: TdsServerOptions;
   readonly settings?: Partial<SqlServerSettings>;
   readonly statements?: Statements;
+  /** Whether the tables are there. Default true. */
+  readonly tables?: boolean;
 }
 
 export class SqlServerFixture implements AsyncDisposable {
@@ -42,7 +44,7 @@ export class SqlServerFixture implements AsyncDisposable {
 
   static async open(options: FixtureOptions = {}): Promise<SqlServerFixture> {
     const server = await TdsServer.listen(options.server);
-    server.store.makeTables('monitoring');
+    if (options.tables !== false) server.store.makeTables('monitoring');
     return new SqlServerFixture(server, options);
   }
 
