@@ -43,6 +43,7 @@ const EQUIVALENT: Readonly<Record<string, string>> = {
   'gaps-come': 'gaps and hosts do not look at each other',
   'hosts-heard': 'they set different columns',
   'hosts-add': 'hosts and holes do not look at each other',
+  'forget-skips': 'in one partition a reset goes back or skips, never both',
 };
 
 describe('the load as it is', () => {

@@ -87,6 +87,22 @@ export const LOAD_SCENARIOS: Readonly<Record<string, Scenario>> = {
     same(await sink.readHoles(READER), [HOLE]);
   },
 
+  'a skip that a person takes back, by half and then wholly': async ({ sink }) => {
+    await loadAll(sink, [message(1, 1), message(1, 2)], null);
+    const reset = async (next: number, holes: readonly LogHole[] = []) => {
+      const stored = (await sink.readOffsets(READER)).get(0) ?? null;
+      same(await sink.resetOffsets(READER, [{ partition: 0, stored, next }], holes), []);
+    };
+    const skip: LogHole = { ...HOLE, first_offset: 2, next_offset: 10, reason: 'skipped_by_operator' };
+    const kept: LogHole = { ...HOLE, first_offset: 4, next_offset: 6 };
+    await reset(10, [skip, kept]);
+    same(await sink.readHoles(READER), [skip, kept]);
+    await reset(5);
+    same(await sink.readHoles(READER), [{ ...skip, next_offset: 5 }, kept]);
+    await reset(2);
+    same(await sink.readHoles(READER), [kept]);
+  },
+
   'an answer that is lost': async ({ sink, server }) => {
     const log = [message(1, 1), message(1, 2)];
     server.faults.add({ at: 'end', do: 'drop', when: 'after' });
