@@ -54,19 +54,23 @@ async function lintsAtAll(): Promise<true | string> {
 }
 
 describe.skipIf(available !== true)(`T-SQL${available === true ? '' : ` (skipped: ${available})`}`, () => {
-  it('of the files in sql/ has no syntax error', async () => {
+  it('of the files in sql/ has no syntax error', async ({ skip }) => {
     const files = readdirSync(join(root, 'sql')).filter((name) => name.endsWith('.sql'));
     const verdict = await lint(files.map((name) => readFileSync(join(root, 'sql', name), 'utf8')));
+    // Its parser is a program of its own, which a busy machine may keep from answering.
+    skip(verdict.code === 2, verdict.output);
     expect(verdict, verdict.output).toMatchObject({ code: 0 });
   });
 
-  it('of every statement that the sink sends has none', async () => {
+  it('of every statement that the sink sends has none', async ({ skip }) => {
     const verdict = await lint([...Object.values(STATEMENTS), createDatabaseText('a]b')]);
+    skip(verdict.code === 2, verdict.output);
     expect(verdict, verdict.output).toMatchObject({ code: 0 });
   });
 
-  it('of the acceptance suite has none', async () => {
+  it('of the acceptance suite has none', async ({ skip }) => {
     const verdict = await lint(Object.values(ACCEPTANCE_STATEMENTS));
+    skip(verdict.code === 2, verdict.output);
     expect(verdict, verdict.output).toMatchObject({ code: 0 });
   });
 });
