@@ -1,9 +1,13 @@
 /** A reset of offsets is a load that moves nothing else: the same fence, the same transaction. */
 import type { Load, LogReader } from './sink.ts';
-import type { OffsetReset } from './sink-admin.ts';
+import type { LogHole, OffsetReset } from './sink-admin.ts';
 
 /** Forgets the evidence, which is about another message; keeps the epoch, and began_at since a load never changes it. */
-export function resetLoad({ group, topic }: LogReader, resets: readonly OffsetReset[]): Load {
+export function resetLoad(
+  { group, topic }: LogReader,
+  resets: readonly OffsetReset[],
+  holes: readonly LogHole[],
+): Load {
   const offsets = resets.map(({ partition, stored, next }) => ({
     partition,
     expected: stored === null ? null : { epoch: stored.epoch, offset: stored.next },
@@ -12,5 +16,5 @@ export function resetLoad({ group, topic }: LogReader, resets: readonly OffsetRe
     evidence: null,
     began_at: null,
   }));
-  return { group, topic, rows: [], accounts: [], hosts: [], offsets, holes: [] };
+  return { group, topic, rows: [], accounts: [], hosts: [], offsets, holes };
 }

@@ -17,6 +17,19 @@ export function openSink(settings: SinkSettings, log: Log): SampleDatabase {
 }
 
 /**
+ * For a person's commands: a database that is there, whose schema is left as it is. `local`: the one of local mode.
+ * Throws SINK_DATABASE_MISSING, SINK_SCHEMA_MISSING, SINK_SCHEMA_OLD for SQLite; SQL Server tells when it is asked.
+ */
+export function openExistingSink(settings: SinkSettings & Pick<ResolvedSettings, 'mode'>, log: Log): SampleDatabase {
+  const { mode, writer, sqlite } = settings;
+  if (mode !== 'local' && writer.sink === 'sqlserver') return openSink(settings, log);
+  return SqliteSink.open({ path: sqlite.path, busyTimeout: PERSON_BUSY_TIMEOUT_MS, existing: true });
+}
+
+/** A person's command holds nothing up while it waits for a load. */
+const PERSON_BUSY_TIMEOUT_MS = 10_000;
+
+/**
  * For a writer, before it loads: applies what the schema lacks if `writer.migrate` says so and the login may, or throws
  * what a person has to do. Retryable errors are those of the connection.
  */

@@ -51,6 +51,24 @@ export function migrate(database: SqliteDatabase, migrations: readonly Migration
     .immediate();
 }
 
+/** For who may not change the schema: throws unless it is this build's. */
+export function requireSchema(database: SqliteDatabase, migrations: readonly Migration[] = MIGRATIONS): void {
+  const ledger = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'").get();
+  const applied =
+    ledger === undefined
+      ? []
+      : database.prepare<[], number>('SELECT version FROM schema_migrations ORDER BY version').pluck().all();
+  const newest = migrations.at(-1)?.version ?? 0;
+  const found = applied.at(-1);
+  if (found === newest) return;
+  if (found !== undefined && found > newest) throw newerSchema(found, newest);
+  const [code, what] =
+    found === undefined
+      ? ['SINK_SCHEMA_MISSING', 'the file has no tables of hostspool']
+      : ['SINK_SCHEMA_OLD', `the database has schema version ${found}, this build wants ${newest}`];
+  throw new HostspoolError(code, what, { hint: 'the writer, or local mode, makes it what it should be at its start' });
+}
+
 function newerSchema(found: number, known: number): HostspoolError {
   return new HostspoolError(
     'SINK_NEWER_SCHEMA',

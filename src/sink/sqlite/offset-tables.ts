@@ -1,5 +1,6 @@
 /** The offsets, whose moving is the fence of a load, and the holes that were found in the logs. */
 import type { LogHole } from '../../accounts/advance.ts';
+import { SKIPPED_BY_OPERATOR } from '../../accounts/reasons.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
 import type { LogReader, OffsetMove, StoredOffset } from '../sink.ts';
 import { fromTimeText, toTimeText } from './times.ts';
@@ -26,6 +27,8 @@ export class OffsetTables {
   readonly #begin: SqliteStatement<[object]>;
   readonly #move: SqliteStatement<[object]>;
   readonly #select: SqliteStatement<[string, string], OffsetRow>;
+  readonly #dropSkips: SqliteStatement<[object]>;
+  readonly #shortenSkips: SqliteStatement<[object]>;
   readonly #insertHole: SqliteStatement<[object]>;
   readonly #selectHoles: SqliteStatement<[string, string], HoleRow>;
 
@@ -45,6 +48,13 @@ export class OffsetTables {
          AND epoch = @expected_epoch AND next_offset = @expected_offset`,
     );
     this.#select = database.prepare('SELECT * FROM consumer_offsets WHERE group_id = ? AND topic = ?');
+    const skips = `group_id = @group AND topic = @topic AND partition_id = @partition AND epoch = @epoch
+       AND reason = '${SKIPPED_BY_OPERATOR}'`;
+    this.#dropSkips = database.prepare(`DELETE FROM offset_holes WHERE ${skips} AND first_offset >= @next`);
+    this.#shortenSkips = database.prepare(
+      `UPDATE offset_holes SET next_offset = @next
+       WHERE ${skips} AND first_offset < @next AND next_offset > @next`,
+    );
     this.#insertHole = database.prepare(
       `INSERT INTO offset_holes (group_id, topic, partition_id, epoch, first_offset, next_offset, reason, found_at)
        VALUES (@group, @topic, @partition, @epoch, @first_offset, @next_offset, @reason, @found_at)
@@ -92,6 +102,14 @@ export class OffsetTables {
       });
     }
     return offsets;
+  }
+
+  /** A skip that somebody went back over is none any more; a load of messages finds none such. */
+  forgetSkips({ group, topic }: LogReader, moves: readonly OffsetMove[]): void {
+    for (const { partition, epoch, next } of moves) {
+      this.#dropSkips.run({ group, topic, partition, epoch, next });
+      this.#shortenSkips.run({ group, topic, partition, epoch, next });
+    }
   }
 
   recordHoles({ group, topic }: LogReader, holes: readonly LogHole[]): void {

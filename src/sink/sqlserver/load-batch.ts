@@ -7,7 +7,7 @@
  *                                               │                                                ▼
  *                      insert-runs, update-runs ─▶ check-runs ─ not all written ▶ outcome stale ─▶ rolled back
  *                                               │                                                ▲
- *           gaps-gone, gaps-come, hosts-new, hosts-heard, hosts-add, add-holes                   │
+ *           gaps-gone, gaps-come, hosts-new, hosts-heard, hosts-add, …skips, add-holes           │
  *                                               │                                                │
  *                                              end ── outcome committed, no rehearsal ▶ committed; rehearsal ─┘
  *
@@ -17,6 +17,7 @@
  *
  * Each step begins with a comment that names it; docs/sqlserver.md says what each of them means.
  */
+import { SKIPPED_BY_OPERATOR } from '../../accounts/reasons.ts';
 import { FIELDS } from '../../sample/fields.ts';
 
 export interface LoadStep {
@@ -183,6 +184,22 @@ JOIN (
   WHERE ${inSlice('h')}
   GROUP BY h.hostname, h.first_seen, h.received, h.lost, h.missing
 ) AS d ON d.hostname = k.hostname;`,
+  ),
+  unlessRefused(
+    'drop-skips',
+    `DELETE k
+FROM dbo.offset_holes AS k
+JOIN #fence AS f ON f.partition_id = k.partition_id AND f.epoch = k.epoch AND f.next_offset <= k.first_offset
+WHERE k.group_id = @group_id AND k.topic = @topic AND k.reason = N'${SKIPPED_BY_OPERATOR}';`,
+  ),
+  unlessRefused(
+    'shorten-skips',
+    `UPDATE k
+SET next_offset = f.next_offset
+FROM dbo.offset_holes AS k
+JOIN #fence AS f ON f.partition_id = k.partition_id AND f.epoch = k.epoch
+WHERE k.group_id = @group_id AND k.topic = @topic AND k.reason = N'${SKIPPED_BY_OPERATOR}'
+  AND k.first_offset < f.next_offset AND k.next_offset > f.next_offset;`,
   ),
   unlessRefused(
     'add-holes',
