@@ -284,6 +284,7 @@ function serverProperties(directory: string, ports: Ports, ca: string, server: C
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
     'broker.session.timeout.ms': '1500',
     'broker.heartbeat.interval.ms': '300',
     'auto.create.topics.enable': 'false',
