@@ -136,6 +136,16 @@ export class Broker implements AsyncDisposable {
     await this.#started(child);
   }
 
+  /** Where the logs of its partitions lie, each in a directory of its own. */
+  get dataDirectory(): string {
+    return join(this.#directory, 'data');
+  }
+
+  /** Ends it in order; `restart` brings it back. */
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
   /** Ends it in order and removes its data. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
