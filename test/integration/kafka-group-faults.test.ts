@@ -192,9 +192,11 @@ describe.skipIf(missing !== undefined)(`a consumer group in trouble (${missing ?
   it('tells what lies out of range, with the bounds of the log, and rests when it is not answered', async () => {
     const topic = await topicOf(1);
     await sender().send(topic, numbered(0, 100));
-    await withAdmin(bootstrap, (admin) =>
-      admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '40' }] }),
-    );
+    await withAdmin(bootstrap, async (admin) => {
+      // It deletes only where it knows the topic already.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '40' }] });
+    });
     const member = join(settingsFor(topic));
     await expect.poll(() => member.loaded.messages.length, LONG).toBe(60);
     expect(member.outOfRanges).toEqual([{ partition: 0, position: 0, bounds: { start: 40, end: 100 } }]);
@@ -323,22 +325,22 @@ describe.skipIf(missing !== undefined)(`a consumer group in trouble (${missing ?
     await sender().send(topic, numbered(0, 10));
     const member = join(settingsFor(topic, { session_timeout: '30s' }));
     await expect.poll(() => member.loaded.messages.length, LONG).toBe(10);
-    const fetchesBefore = member.batches.length;
+    const { length } = member.batches;
     let timers = 0;
     const watch = createHook({
       init: (_id, type) => {
-        if (type === 'Timeout' && (new Error('a timer').stack ?? '').includes('/kafka')) timers++;
+        if (type === 'Timeout' && /\/(src\/kafka|kafkajs)\//.test(new Error('a timer').stack ?? '')) timers++;
       },
     });
     watch.enable();
-    const until = performance.now() + 3000;
-    while (performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    const began = performance.now();
+    // Six answers, each of all four partitions.
+    await expect.poll(() => member.batches.length - length, LONG).toBeGreaterThanOrEqual(24);
     watch.disable();
-    // Each answer is one of all four partitions; a time limit to the connection and one to the answer for each request.
-    const fetches = (member.batches.length - fetchesBefore) / 4;
-    expect(fetches).toBeLessThan(8);
-    expect(fetches).toBeGreaterThan(1);
-    expect(timers).toBeLessThan(40);
+    expect(performance.now() - began).toBeGreaterThan(2000);
+    // For each request a limit to the connection and one to the answer; and the heartbeats.
+    expect(timers).toBeGreaterThan(0);
+    expect(timers).toBeLessThan(24);
   });
 
   it('goes on after its broker was restarted, and after it was killed', async () => {
