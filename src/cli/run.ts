@@ -1,12 +1,13 @@
 /** `hostspool [--mode=…]`: runs the agent, or local mode, until it is told to stop. */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { Agent, type Service } from '../agent/agent.ts';
+import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
+import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { runStatus, statusOptions } from './status.ts';
