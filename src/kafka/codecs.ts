@@ -1,9 +1,10 @@
 /**
  * The five codecs of Kafka, made known to kafkajs, which brings gzip alone: snappy by kafkajs-snappy, LZ4 by our own
  * frame codec, Zstandard by Node's zlib. Every codec can be read, whatever `kafka.compression` says is sent.
+ * Reading goes through `decompress`, not through kafkajs.
  */
 import { promisify } from 'node:util';
-import { zstdCompress, zstdDecompress } from 'node:zlib';
+import { gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
 import snappyCodec from 'kafkajs-snappy';
 import type { Settings } from '../config/schema.ts';
@@ -25,11 +26,32 @@ const lz4: Codec = {
 
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
+const decompressGzip = promisify(gunzip);
+
+/** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
+const LARGEST_UNPACKED = 256 * 1024 * 1024;
+const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
 const zstd: Codec = {
   compress: (encoder) => compressZstd(encoder.buffer),
-  decompress: (buffer) => decompressZstd(buffer),
+  decompress: (buffer) => decompressZstd(buffer, BOUND),
 };
+
+const snappy: Codec = snappyCodec();
+
+const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
+  [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
+  [CompressionTypes.Snappy]: (buffer) => snappy.decompress(buffer),
+  [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
+  [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
+};
+
+/** Unpacks what a record batch with Kafka's number of a codec holds. Throws on one that is unknown, and on damage. */
+export async function decompress(codec: number, buffer: Buffer): Promise<Buffer> {
+  const known = DECOMPRESS[codec];
+  if (known === undefined) throw new Error(`an unknown codec (${codec})`);
+  return known(buffer);
+}
 
 export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {
   none: CompressionTypes.None,
