@@ -10,6 +10,7 @@
 import type { KafkaProducer, OutgoingMessage } from '../kafka/producer.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { deadLetterHeaders, deadLetterTopic } from '../sample/dead-letter.ts';
 import type { DeadLetter } from './compose.ts';
 
 export interface DeadLetterOptions {
@@ -24,10 +25,6 @@ export interface DeadLetterOptions {
 const REQUEST_BYTES = 512 * 1024;
 const KEY_BYTES = 1024;
 const TOO_LARGE = 'KAFKA_MESSAGE_TOO_LARGE';
-
-export function deadLetterTopic(topic: string): string {
-  return `${topic}.dlq`;
-}
 
 export class DeadLetters {
   readonly #options: DeadLetterOptions;
@@ -99,36 +96,26 @@ export class DeadLetters {
     }
   }
 
-  #whole({ message, refusal, partition, epoch }: DeadLetter): OutgoingMessage {
-    return {
-      key: message.key,
-      value: message.value,
-      headers: { ...message.headers, ...this.#origin(partition, epoch, message), ...why(refusal) },
-    };
+  #whole(letter: DeadLetter): OutgoingMessage {
+    const { key, value, headers } = letter.message;
+    return { key, value, headers: { ...headers, ...this.#headers(letter, null) } };
   }
 
   /** The next smaller form; undefined: there is none. */
-  #smaller({ key, value, headers }: OutgoingMessage, letter: DeadLetter): OutgoingMessage | undefined {
-    const { message, refusal, partition, epoch } = letter;
-    const cut = { 'hostspool-truncated': `of ${message.value?.length ?? 0} bytes` };
+  #smaller({ key, value, headers = {} }: OutgoingMessage, letter: DeadLetter): OutgoingMessage | undefined {
+    const ours = this.#headers(letter, letter.message.value?.length ?? 0);
     if (value !== null && value.length > 0) {
       const half = Buffer.from(value).subarray(0, Math.floor(value.length / 2));
-      return { key, value: half, headers: { ...headers, ...cut } };
+      return { key, value: half, headers: { ...headers, ...ours } };
     }
-    const own = { ...this.#origin(partition, epoch, message), ...why(refusal), ...cut };
-    if (Object.keys(headers ?? {}).length > Object.keys(own).length) return { key, value, headers: own };
+    if (Object.keys(headers).length > Object.keys(ours).length) return { key, value, headers: ours };
     if (key === null || key.length <= KEY_BYTES) return undefined;
-    return { key: Buffer.from(key).subarray(0, KEY_BYTES), value, headers: own };
+    return { key: Buffer.from(key).subarray(0, KEY_BYTES), value, headers: ours };
   }
 
-  #origin(partition: number, epoch: number, message: DeadLetter['message']): Record<string, string> {
-    return {
-      'hostspool-topic': this.#options.topic,
-      'hostspool-partition': String(partition),
-      'hostspool-offset': String(message.offset),
-      'hostspool-timestamp': String(message.timestamp),
-      'hostspool-epoch': String(epoch),
-    };
+  #headers({ partition, epoch, message, refusal }: DeadLetter, truncated_from: number | null): Record<string, string> {
+    const origin = { topic: this.#options.topic, partition, epoch, offset: message.offset };
+    return deadLetterHeaders({ origin, ...refusal, timestamp: message.timestamp, truncated_from });
   }
 
   #acknowledged(letters: readonly DeadLetter[]): void {
@@ -146,10 +133,6 @@ export class DeadLetters {
       'messages that cannot become rows went to the dead-letter topic',
     );
   }
-}
-
-function why({ reason, code }: DeadLetter['refusal']): Record<string, string> {
-  return { 'hostspool-reason': reason.toWellFormed(), 'hostspool-code': code };
 }
 
 function sizeOf(letter: DeadLetter | undefined): number {
