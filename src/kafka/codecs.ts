@@ -9,6 +9,7 @@ import kafkajs, { CompressionTypes } from 'kafkajs';
 import snappyCodec from 'kafkajs-snappy';
 import type { Settings } from '../config/schema.ts';
 import { compressFrame, decompressFrame } from './lz4-frame.ts';
+import { decompressSnappy } from './snappy.ts';
 
 /** Not among the names that Node finds in kafkajs, a CommonJS module. */
 const { CompressionCodecs } = kafkajs;
@@ -37,11 +38,9 @@ const zstd: Codec = {
   decompress: (buffer) => decompressZstd(buffer, BOUND),
 };
 
-const snappy: Codec = snappyCodec();
-
 const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
   [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
-  [CompressionTypes.Snappy]: (buffer) => snappy.decompress(buffer),
+  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer),
   [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
   [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
 };
