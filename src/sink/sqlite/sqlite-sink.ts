@@ -10,7 +10,10 @@ import { dirname } from 'node:path';
 import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
 import { openSqlite, type SqliteDatabase } from '../../lib/sqlite.ts';
-import type { Load, LoadOutcome, LogReader, Sink, StoredOffset } from '../sink.ts';
+import { resetLoad } from '../offset-reset.ts';
+import type { SampleDatabase } from '../sample-database.ts';
+import type { Load, LoadOutcome, LogReader, StoredOffset } from '../sink.ts';
+import type { HostRecord, OffsetReset } from '../sink-admin.ts';
 import { AccountTables } from './account-tables.ts';
 import { sinkError } from './errors.ts';
 import { HostsTable } from './hosts-table.ts';
@@ -31,8 +34,10 @@ export interface SqliteSinkOptions {
 /** While opening there is nothing to hold up yet. */
 const OPEN_BUSY_TIMEOUT_MS = 5000;
 const LOAD_BUSY_TIMEOUT_MS = 100;
+/** A delete stops this process whole, so it is short. */
+const EXPIRED_AT_ONCE = 1000;
 
-export class SqliteSink implements Sink {
+export class SqliteSink implements SampleDatabase {
   readonly #path: string;
   readonly #database: SqliteDatabase;
   readonly #offsets: OffsetTables;
@@ -102,6 +107,24 @@ export class SqliteSink implements Sink {
 
   async readHoles(reader: LogReader): Promise<readonly LogHole[]> {
     return this.#attempt(() => this.#offsets.readHoles(reader));
+  }
+
+  async listHosts(): Promise<readonly HostRecord[]> {
+    return this.#attempt(() => this.#hosts.list());
+  }
+
+  async retireHost(hostname: string): Promise<boolean> {
+    return this.#attempt(() => this.#hosts.retire(hostname));
+  }
+
+  async resetOffsets(reader: LogReader, resets: readonly OffsetReset[]): Promise<readonly number[]> {
+    if (resets.length === 0) return [];
+    const outcome = await this.load(resetLoad(reader, resets));
+    return outcome.kind === 'fenced' ? outcome.partitions : [];
+  }
+
+  async expire(before: number): Promise<number> {
+    return this.#attempt(() => this.#metrics.expire(before, EXPIRED_AT_ONCE));
   }
 
   async close(): Promise<void> {
