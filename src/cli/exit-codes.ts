@@ -19,7 +19,6 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'KAFKA_BROKERS_MISSING',
   'KAFKA_TLS_FILE',
   'KAFKA_SASL_SETTINGS',
-  'MODE_MISSING',
   'SPOOL_GROUP',
   'SPOOL_FOREIGN',
 ]);

@@ -11,7 +11,7 @@ import { HostspoolError } from '../lib/errors.ts';
 
 export type FailureKind = 'soon' | 'wait' | 'person' | 'data' | 'unknown';
 
-const SOON: ReadonlySet<string> = new Set(['SINK_DUPLICATE', 'SINK_DEADLOCK', 'SINK_LOCK_TIMEOUT']);
+const SOON: ReadonlySet<string> = new Set(['SINK_DUPLICATE', 'SINK_DEADLOCK', 'SINK_LOCKED']);
 
 export function failureKind(error: Error): FailureKind {
   if (!(error instanceof HostspoolError)) return 'person';

@@ -12,22 +12,27 @@
 import type { ResolvedSettings } from '../config/load.ts';
 import type { GroupConsumer, GroupSession } from '../kafka/log-session.ts';
 import type { Clock } from '../lib/clock.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader, Sink } from '../sink/sink.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { Health, type HealthReport, type Organ } from './health.ts';
 import { LagWarning, sum } from './lag-warning.ts';
 import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
+import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
 
 /** What the writer works with; tests bring their own. */
 export interface WriterPorts {
   readonly consumer: GroupConsumer;
-  readonly sink: Sink;
+  readonly sink: Sink & Pick<SampleDatabase, 'expire'>;
+  /** Brings the database to its schema; rejects with a HostspoolError. */
+  readonly prepare: () => Promise<void>;
   readonly deadLetters: DeadLetters;
   /** Closes what the ports hold beside the sink. */
   readonly close: () => Promise<void>;
@@ -77,8 +82,9 @@ export class Writer implements Service {
     this.#lagWarning = new LagWarning(() => this.#session?.lag ?? new Map(), lag.warn, clock, log);
   }
 
+  /** Rejects where the database cannot be used as it is, and a person has to act. */
   async run(stop: AbortSignal): Promise<void> {
-    const { kafka, writer, log, shutdown } = this.#settings;
+    const { kafka, writer, log } = this.#settings;
     this.#ports.log.info({
       event: 'writer_started',
       version,
@@ -90,22 +96,18 @@ export class Writer implements Service {
     });
     this.#stats.every(log.stats_interval);
     const deadline = new AbortController();
-    const onStop = () => {
-      this.#stopping = true;
-      this.#ports.log.info({ event: 'writer_stopping', waiting: this.#session?.waiting.messages ?? 0 });
-      void this.#ports.clock.sleep(shutdown.timeout, deadline.signal).then(() => this.#giveUp.abort());
-      if (this.#session === undefined) this.#leave.abort();
-      else this.#session.finish();
-    };
+    const onStop = () => this.#stop(deadline.signal);
     if (stop.aborted) onStop();
     else stop.addEventListener('abort', onStop, { once: true });
-    const watching = this.#lagWarning.run(this.#leave.signal);
+    const beside = [this.#lagWarning.run(this.#leave.signal), this.#letOldRowsGo()];
     try {
-      await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal);
+      if (await this.#prepare(stop)) {
+        await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal);
+      }
     } finally {
       stop.removeEventListener('abort', onStop);
       this.#leave.abort();
-      await watching;
+      await Promise.all(beside);
       await this.#lastLoad(stop);
       deadline.abort();
       await this.#close();
@@ -121,6 +123,39 @@ export class Writer implements Service {
   /** Whether the writer does its work, and if not, why. */
   health(): HealthReport {
     return this.#health.report();
+  }
+
+  /** Answers false when it is to stop first. What only waits for a connection is waited for. */
+  async #prepare(stop: AbortSignal): Promise<boolean> {
+    const failed = await this.#patience.until(
+      'database_not_ready',
+      async () => {
+        try {
+          await this.#ports.prepare();
+          return null;
+        } catch (error) {
+          if (error instanceof HostspoolError && error.retryable) throw error;
+          return asError(error);
+        }
+      },
+      stop,
+    );
+    if (failed instanceof Error) throw failed;
+    return failed === null;
+  }
+
+  #stop(deadline: AbortSignal): void {
+    this.#stopping = true;
+    this.#ports.log.info({ event: 'writer_stopping', waiting: this.#session?.waiting.messages ?? 0 });
+    void this.#ports.clock.sleep(this.#settings.shutdown.timeout, deadline).then(() => this.#giveUp.abort());
+    if (this.#session === undefined) this.#leave.abort();
+    else this.#session.finish();
+  }
+
+  async #letOldRowsGo(): Promise<void> {
+    const { sink, clock, log } = this.#ports;
+    const expire = (before: number) => sink.expire(before);
+    await letOldRowsGo({ expire, keep: this.#settings.writer.retention, clock, log }, this.#leave.signal);
   }
 
   async #use(session: GroupSession): Promise<void> {

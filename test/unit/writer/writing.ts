@@ -61,6 +61,10 @@ export class FaultySink implements Sink {
   readHoles: Sink['readHoles'] = async (reader) => this.#up().readHoles(reader);
   async close(): Promise<void> {}
 
+  async expire(): Promise<number> {
+    return 0;
+  }
+
   #up(): Sink {
     if (this.away !== undefined) throw this.away;
     return this.#sink;
@@ -90,7 +94,12 @@ export class RunningWriter {
     });
     const { clock } = world;
     const ports = { consumer: this.consumer, sink: this.sink, deadLetters, clock, log: world.logger };
-    this.writer = new Writer(world.settings, { ...ports, random: world.random, close: async () => undefined });
+    this.writer = new Writer(world.settings, {
+      ...ports,
+      prepare: async () => undefined,
+      random: world.random,
+      close: async () => undefined,
+    });
     if (partitions !== undefined) this.consumer.assign(partitions);
     this.ended = this.writer.run(this.#stop.signal).then(() => {
       this.hasEnded = true;
