@@ -11,20 +11,13 @@ import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
 import { Shipper } from './shipper.ts';
-
-/** What runs until it is told to stop, and takes new settings meanwhile. */
-export interface Service {
-  /** Runs until `stop` aborts, then closes everything it opened. */
-  run(stop: AbortSignal): Promise<void>;
-  /** Takes over the settings that can change live. */
-  apply(settings: ResolvedSettings): void;
-}
 
 export class Agent implements Service {
   readonly #clock: Clock;

@@ -4,13 +4,13 @@
  * It is the whole product with Kafka taken out of the middle: the same samples, the same spool, and the port, tables
  * and accounts of the writer. So what it shows on one host is what a fleet does.
  */
-import type { Service } from '../agent/agent.ts';
 import { openSpool } from '../agent/open-spool.ts';
 import { Sampling } from '../agent/sampling.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import { SqliteSink } from '../sink/sqlite/sqlite-sink.ts';
 import type { Spool } from '../spool/spool.ts';
