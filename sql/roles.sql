@@ -15,13 +15,14 @@ IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'hostspool_re
   EXEC(N'CREATE ROLE hostspool_reader');
 GO
 
--- DELETE on server_metrics is for writer.retention; leave it out where rows are kept for ever.
+-- DELETE on server_metrics is for writer.retention; leave it out where rows are kept for ever. UPDATE and DELETE on
+-- offset_holes are for `hostspool offsets reset`.
 GRANT SELECT, INSERT, DELETE ON dbo.server_metrics TO hostspool_writer;
 GRANT SELECT, INSERT, UPDATE ON dbo.runs TO hostspool_writer;
 GRANT SELECT, INSERT, DELETE ON dbo.seq_gaps TO hostspool_writer;
 GRANT SELECT, INSERT, UPDATE ON dbo.hosts TO hostspool_writer;
 GRANT SELECT, INSERT, UPDATE ON dbo.consumer_offsets TO hostspool_writer;
-GRANT SELECT, INSERT ON dbo.offset_holes TO hostspool_writer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.offset_holes TO hostspool_writer;
 GRANT SELECT ON dbo.schema_migrations TO hostspool_writer;
 GO
 

@@ -9,25 +9,25 @@ import { SqlServerSink } from './sqlserver/sqlserver-sink.ts';
 
 type SinkSettings = Pick<ResolvedSettings, 'writer' | 'sqlserver' | 'sqlite'>;
 
-/** SQLite is opened and brought to its schema here; SQL Server is connected to when it is first asked for something. */
-export function openSink(settings: SinkSettings, log: Log): SampleDatabase {
-  const { writer, sqlserver, sqlite } = settings;
-  if (writer.sink === 'sqlite') return SqliteSink.open({ path: sqlite.path });
-  return new SqlServerSink({ settings: sqlserver, log });
+/** A command that waits for a load holds nothing up. */
+const PATIENT_MS = 10_000;
+
+export interface OpenOptions {
+  /** Make nothing and migrate nothing: for those who only look, or change what is there. Default false. */
+  readonly existing?: boolean;
 }
 
 /**
- * For a person's commands: a database that is there, whose schema is left as it is. `local`: the one of local mode.
- * Throws SINK_DATABASE_MISSING, SINK_SCHEMA_MISSING, SINK_SCHEMA_OLD for SQLite; SQL Server tells when it is asked.
+ * SQLite is opened and brought to its schema here; SQL Server is connected to when it is first asked for something, and
+ * never migrated.
  */
-export function openExistingSink(settings: SinkSettings & Pick<ResolvedSettings, 'mode'>, log: Log): SampleDatabase {
-  const { mode, writer, sqlite } = settings;
-  if (mode !== 'local' && writer.sink === 'sqlserver') return openSink(settings, log);
-  return SqliteSink.open({ path: sqlite.path, busyTimeout: PERSON_BUSY_TIMEOUT_MS, existing: true });
+export function openSink(settings: SinkSettings, log: Log, { existing = false }: OpenOptions = {}): SampleDatabase {
+  const { writer, sqlserver, sqlite } = settings;
+  if (writer.sink === 'sqlite') {
+    return SqliteSink.open({ path: sqlite.path, existing, ...(existing ? { busyTimeout: PATIENT_MS } : {}) });
+  }
+  return new SqlServerSink({ settings: sqlserver, log });
 }
-
-/** A person's command holds nothing up while it waits for a load. */
-const PERSON_BUSY_TIMEOUT_MS = 10_000;
 
 /**
  * For a writer, before it loads: applies what the schema lacks if `writer.migrate` says so and the login may, or throws

@@ -12,7 +12,7 @@
  *                       │
  *           write every account over the version it was read with ── another wrote it ──▶ stale: nothing written
  *                       │
- *           add to the hosts, forget the skips that are undone, record the holes, commit ──▶ committed
+ *           add to the hosts, record the holes, commit ──▶ committed
  *
  * The offsets move first: that is the fence. A reader that lost its partition without noticing (it was stopped in the
  * middle of a load, and woke) finds another offset there and writes nothing.

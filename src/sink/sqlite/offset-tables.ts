@@ -27,8 +27,8 @@ export class OffsetTables {
   readonly #begin: SqliteStatement<[object]>;
   readonly #move: SqliteStatement<[object]>;
   readonly #select: SqliteStatement<[string, string], OffsetRow>;
-  readonly #dropSkips: SqliteStatement<[object]>;
-  readonly #shortenSkips: SqliteStatement<[object]>;
+  readonly #forgetSkips: SqliteStatement<[object]>;
+  readonly #shortenSkip: SqliteStatement<[object]>;
   readonly #insertHole: SqliteStatement<[object]>;
   readonly #selectHoles: SqliteStatement<[string, string], HoleRow>;
 
@@ -49,11 +49,10 @@ export class OffsetTables {
     );
     this.#select = database.prepare('SELECT * FROM consumer_offsets WHERE group_id = ? AND topic = ?');
     const skips = `group_id = @group AND topic = @topic AND partition_id = @partition AND epoch = @epoch
-       AND reason = '${SKIPPED_BY_OPERATOR}'`;
-    this.#dropSkips = database.prepare(`DELETE FROM offset_holes WHERE ${skips} AND first_offset >= @next`);
-    this.#shortenSkips = database.prepare(
-      `UPDATE offset_holes SET next_offset = @next
-       WHERE ${skips} AND first_offset < @next AND next_offset > @next`,
+         AND reason = '${SKIPPED_BY_OPERATOR}'`;
+    this.#forgetSkips = database.prepare(`DELETE FROM offset_holes WHERE ${skips} AND first_offset >= @next`);
+    this.#shortenSkip = database.prepare(
+      `UPDATE offset_holes SET next_offset = @next WHERE ${skips} AND next_offset > @next`,
     );
     this.#insertHole = database.prepare(
       `INSERT INTO offset_holes (group_id, topic, partition_id, epoch, first_offset, next_offset, reason, found_at)
@@ -104,11 +103,12 @@ export class OffsetTables {
     return offsets;
   }
 
-  /** A skip that somebody went back over is none any more; a load of messages finds none such. */
+  /** What a reader goes back over, which only a person makes it do, is no longer passed over. */
   forgetSkips({ group, topic }: LogReader, moves: readonly OffsetMove[]): void {
-    for (const { partition, epoch, next } of moves) {
-      this.#dropSkips.run({ group, topic, partition, epoch, next });
-      this.#shortenSkips.run({ group, topic, partition, epoch, next });
+    for (const { partition, expected, epoch, next } of moves) {
+      if (expected === null || epoch !== expected.epoch || next >= expected.offset) continue;
+      this.#forgetSkips.run({ group, topic, partition, epoch, next });
+      this.#shortenSkip.run({ group, topic, partition, epoch, next });
     }
   }
 

@@ -5,7 +5,7 @@
  * in line, and each sees the offsets and accounts that the other left. WAL with synchronous = FULL: what a load
  * answered as committed survives a power cut, which it must, since whoever loaded deletes its copy next.
  */
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
@@ -30,7 +30,7 @@ export interface SqliteSinkOptions {
    * included, so it is short; whoever loads repeats.
    */
   readonly busyTimeout?: number;
-  /** Make nothing: neither the file nor its tables. For commands that look at what is there. Default false. */
+  /** Open only what is there and up to date: nothing is made, nothing migrated. Default false. */
   readonly existing?: boolean;
 }
 
@@ -57,7 +57,7 @@ export class SqliteSink implements SampleDatabase {
     this.#hosts = new HostsTable(database);
   }
 
-  /** Opens the file and brings its schema up to date. */
+  /** Opens the file and brings its schema up to date. Throws DATABASE_MISSING where `existing` finds none. */
   static open({ path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, existing = false }: SqliteSinkOptions): SqliteSink {
     let database: SqliteDatabase | undefined;
     try {
@@ -161,8 +161,8 @@ export class SqliteSink implements SampleDatabase {
 }
 
 function requireFile(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return;
-  throw new HostspoolError('SINK_DATABASE_MISSING', `there is no database at ${path}`, {
-    hint: 'set sqlite.path to it, or start the writer, or local mode, which makes it',
+  if (existsSync(path)) return;
+  throw new HostspoolError('DATABASE_MISSING', `there is no database at ${path}`, {
+    hint: 'set sqlite.path to the database of a writer or of local mode',
   });
 }

@@ -13,7 +13,7 @@ import type { HostspoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { poolConfig, type SqlServerSettings } from './connection-settings.ts';
 import { type Driver, loadDriver } from './driver.ts';
-import { type ServerAddress, sinkClosed, sqlServerError } from './errors.ts';
+import { type ServerAddress, sinkClosed, sqlServerError, type ToldByServer } from './errors.ts';
 import { Session } from './session.ts';
 
 /** So many failures in a row, and the pool is thrown away. */
@@ -27,7 +27,7 @@ export class SqlServer {
   readonly #connections = new Set<Connection>();
   /** Lent sessions, and where each of them came from. */
   readonly #lent = new Map<Session, ConnectionPool>();
-  readonly #refusals: number[] = [];
+  readonly #refusals: ToldByServer[] = [];
   #pool: Promise<ConnectionPool> | undefined;
   #failures = 0;
   #closed = false;
@@ -116,7 +116,7 @@ export class SqlServer {
     this.#connections.add(connection);
     connection.once('end', () => this.#connections.delete(connection));
     // The driver's error for a refused login has no number; this event does.
-    connection.on('errorMessage', ({ number }) => this.#refusals.push(number));
+    connection.on('errorMessage', ({ number, message }) => this.#refusals.push({ number, message }));
     if (this.#closed) connection.close();
   }
 

@@ -228,29 +228,25 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
      WHERE ${IN_SLICE} AND h.hostname = k.hostname`,
   ),
 
-  'drop-skips': unlessRefused((batch) =>
-    execute(
+  'forget-skips': unlessRefused((batch) => {
+    const skips = `group_id = @group_id AND topic = @topic AND reason = 'skipped_by_operator'`;
+    const back = `f.partition_id = offset_holes.partition_id AND f.epoch = offset_holes.epoch
+      AND f.epoch = f.expected_epoch AND f.next_offset < f.expected_offset`;
+    const gone = execute(
       batch,
-      `DELETE FROM offset_holes
-       WHERE group_id = @group_id AND topic = @topic AND reason = 'skipped_by_operator' AND EXISTS (
-         SELECT 1 FROM temp."#fence" AS f
-         WHERE f.partition_id = offset_holes.partition_id AND f.epoch = offset_holes.epoch
-           AND offset_holes.first_offset >= f.next_offset)`,
+      `DELETE FROM offset_holes WHERE ${skips} AND EXISTS (
+         SELECT 1 FROM temp."#fence" AS f WHERE ${back} AND offset_holes.first_offset >= f.next_offset)`,
       reader(batch),
-    ),
-  ),
-
-  'shorten-skips': unlessRefused((batch) =>
-    execute(
-      batch,
-      `UPDATE offset_holes AS k SET next_offset = f.next_offset
-       FROM temp."#fence" AS f
-       WHERE k.group_id = @group_id AND k.topic = @topic AND k.reason = 'skipped_by_operator'
-         AND f.partition_id = k.partition_id AND f.epoch = k.epoch
-         AND k.first_offset < f.next_offset AND k.next_offset > f.next_offset`,
-      reader(batch),
-    ),
-  ),
+    );
+    return (
+      execute(
+        batch,
+        `UPDATE offset_holes SET next_offset = f.next_offset FROM temp."#fence" AS f
+       WHERE ${skips} AND ${back} AND offset_holes.next_offset > f.next_offset`,
+        reader(batch),
+      ) + gone
+    );
+  }),
 
   'add-holes': unlessRefused((batch) => {
     const columns = ['partition_id', 'epoch', 'first_offset', 'next_offset', 'reason', 'found_at'];
