@@ -1,4 +1,5 @@
 /** Kafka as the operator's commands see it, in memory: one topic, its messages, what a group committed. */
+import type { GroupMembers } from '../../src/kafka/admin.ts';
 import type { FetchedMessage, LogBounds } from '../../src/kafka/log-session.ts';
 import { HostspoolError } from '../../src/lib/errors.ts';
 import type { LogAdmin } from '../../src/operate/log-admin.ts';
@@ -35,21 +36,22 @@ export class FakeLogAdmin implements LogAdmin {
     return this.#answer('committed', this.commits);
   }
 
-  async members(): Promise<number> {
-    return this.#answer('members', this.memberCount);
+  async members(): Promise<GroupMembers> {
+    const members = Array.from({ length: this.memberCount }, () => ({ clientId: 'hostspool', host: '/127.0.0.1' }));
+    return this.#answer('members', { state: members.length > 0 ? 'Stable' : 'Empty', members });
   }
 
   async offsetsAt(_topic: string, time: number): Promise<ReadonlyMap<number, number>> {
-    const found = [...this.limits].map(([partition, { end }]): [number, number] => {
-      const message = this.messages.get(partition)?.find(({ timestamp }) => timestamp >= time);
-      return [partition, message?.offset ?? end];
+    const found = [...this.messages].flatMap(([partition, messages]): [number, number][] => {
+      const message = messages.find(({ timestamp }) => timestamp >= time);
+      return message === undefined ? [] : [[partition, message.offset]];
     });
     return this.#answer('offsetsAt', new Map(found));
   }
 
-  async messageAt(_topic: string, partition: number, offset: number): Promise<FetchedMessage | null> {
+  async messageAt(_topic: string, partition: number, offset: number): Promise<FetchedMessage | undefined> {
     const found = this.messages.get(partition)?.find((message) => message.offset >= offset);
-    return this.#answer('messageAt', found ?? null);
+    return this.#answer('messageAt', found);
   }
 
   async commit(_group: string, _topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {

@@ -147,8 +147,8 @@ describe('a reset of the offsets', () => {
     await loadAll(sink, samples(1, 2), null);
     const plan = await planOffsets(options({ kind: 'latest' }));
     log.memberCount = 1;
-    await expect(planOffsets(options({ kind: 'latest' }))).rejects.toMatchObject({ code: 'GROUP_ACTIVE' });
-    await expect(applyReset(options({ kind: 'latest' }), plan)).rejects.toMatchObject({ code: 'GROUP_ACTIVE' });
+    await expect(planOffsets(options({ kind: 'latest' }))).rejects.toMatchObject({ code: 'KAFKA_GROUP_ACTIVE' });
+    await expect(applyReset(options({ kind: 'latest' }), plan)).rejects.toMatchObject({ code: 'KAFKA_GROUP_ACTIVE' });
     expect(await next()).toBe(2);
   });
 
