@@ -1,8 +1,9 @@
 /**
  * What the operator's commands ask of Kafka, and the little they change: the dead-letter topic, a group's offsets.
  *
- * Each call asks the brokers anew who leads what, takes one attempt, and rejects with a HostspoolError KAFKA_…; every
- * request in it has the time limits of the settings.
+ * Each call asks the brokers anew who leads what, and rejects with a HostspoolError KAFKA_…. What passes by itself in a
+ * moment (a leader or a coordinator being chosen, as on a cluster that was never asked for a group) is waited out for
+ * `kafka.request_timeout`; every request has the time limits of the settings.
  */
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -20,6 +21,9 @@ export interface GroupMembers {
   readonly state: string;
   readonly members: readonly { readonly clientId: string; readonly host: string }[];
 }
+
+const PASSES = new Set(['KAFKA_NO_LEADER', 'KAFKA_GROUP_UNSETTLED']);
+const PASSES_MS = 200;
 
 export class KafkaAdmin {
   readonly #settings: Settings['kafka'];
@@ -156,11 +160,16 @@ export class KafkaAdmin {
     group?: string,
   ): Promise<Answer> {
     const brokers = this.#of(topic ?? this.#settings.topic);
-    try {
-      if (topic !== undefined) await brokers.refresh();
-      return await request(brokers);
-    } catch (thrown) {
-      throw brokers.error(thrown, group === undefined ? {} : { group });
+    const until = this.#clock.monotonic() + this.#settings.request_timeout;
+    for (;;) {
+      try {
+        if (topic !== undefined) await brokers.refresh();
+        return await request(brokers);
+      } catch (thrown) {
+        const error = brokers.error(thrown, group === undefined ? {} : { group });
+        if (!PASSES.has(error.code) || this.#clock.monotonic() >= until) throw error;
+        await this.#clock.sleep(PASSES_MS);
+      }
     }
   }
 }

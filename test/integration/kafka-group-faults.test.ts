@@ -14,6 +14,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { Broker, createTopic, withAdmin } from '../support/broker.ts';
 import { kafkaSettings, testBroker, uniqueTopic } from '../support/broker-client.ts';
 import { areSettled, GroupMember, Loaded, type MemberOptions } from '../support/group-member.ts';
+import { GuardedBroker } from '../support/guarded-broker.ts';
 import { hostAndPort, TcpProxy } from '../support/proxy.ts';
 
 const { addresses, missing } = testBroker();
@@ -418,52 +419,20 @@ describe.skipIf(missing !== undefined)(`a consumer group in trouble (${missing ?
   });
 
   it('keeps trying without a right, at error and with a hint, until the right is granted', async () => {
-    await using broker = await Broker.start({
-      properties: {
-        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-        'super.users': 'User:ANONYMOUS',
-      },
-    });
-    await broker.createTopic('t');
-    const { sasl } = broker.addresses;
-    const { writeFileSync, mkdtempSync } = await import('node:fs');
-    const { tmpdir } = await import('node:os');
-    const ca = joinPath(mkdtempSync(joinPath(tmpdir(), 'hostspool-ca-')), 'ca.pem');
-    writeFileSync(ca, broker.addresses.ca);
-    const { username, password } = sasl;
-    const settings = settingsFor(
-      't',
-      { tls: { enabled: true, ca }, sasl: { mechanism: 'scram-sha-512', username, password } },
-      sasl.bootstrap,
-    );
-    const member = join(settings);
-    const grant = (resourceType: number, resourceName: string) =>
-      withAdmin(broker.bootstrap, (admin) =>
-        admin.createAcls({
-          acl: [
-            {
-              resourceType,
-              resourceName,
-              resourcePatternType: 3,
-              principal: `User:${username}`,
-              host: '*',
-              operation: 3,
-              permissionType: 3,
-            },
-          ],
-        }),
-      );
+    await using guarded = await GuardedBroker.start();
+    await guarded.broker.createTopic('t');
+    const member = join(settingsFor('t', guarded.login, guarded.bootstrap));
     const lastError = () => member.events('group_join_failed').at(-1);
     await expect.poll(lastError, LONG).toMatchObject({
       level: 'error',
       err: { code: 'KAFKA_AUTHORIZATION', message: expect.stringContaining('topic t'), hint: expect.any(String) },
     });
-    await grant(2, 't');
+    await guarded.grantRead('topic', 't');
     await expect.poll(lastError, LONG).toMatchObject({
       level: 'error',
       err: { code: 'KAFKA_AUTHORIZATION', message: expect.stringContaining('group group-of-t') },
     });
-    await grant(3, 'group-of-t');
+    await guarded.grantRead('group', 'group-of-t');
     await expect.poll(() => member.partitions, LONG).toEqual([0]);
     await member.stop();
   });
