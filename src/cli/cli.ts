@@ -20,7 +20,7 @@ import { tailCommand } from './tail.ts';
 export async function runCli(args: readonly string[]): Promise<number> {
   const parser = yargs([...args])
     .scriptName('hostspool')
-    .usage('$0 [--mode=agent|local] [settings]\n$0 <command>')
+    .usage('$0 [--mode=agent|writer|local] [settings]\n$0 <command>')
     .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
     .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand])
     .command([lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand])

@@ -7,7 +7,7 @@ import { Centre, writeJson } from './centre.ts';
 import { ORIGIN, reader, readOrigin, selectionOf, selectionOptions } from './dead-letter-options.ts';
 import { deadLetterDetail, deadLetterJson, deadLetterTable } from './dead-letter-view.ts';
 import { replayCommand } from './replay.ts';
-import { OWN_OPTIONS, settingsOptions } from './settings-options.ts';
+import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 
 /** Lines of a list; more than ten thousand are for a program that reads the topic itself. */
 const LIST = { usual: 50, most: 10_000 };
@@ -15,7 +15,7 @@ const LIST = { usual: 50, most: 10_000 };
 const listCommand: CommandModule = {
   command: 'list',
   describe: 'List them, each once, the newest first.',
-  builder: (yargs) => settingsOptions(listOptions(yargs as Argv)),
+  builder: (yargs) => settingsOptions(listOptions(yargs as Argv), CENTRE_SETTINGS),
   handler: async (argv) => {
     await using centre = await Centre.open(argv, 'kafka');
     const { topic } = centre.reader;
@@ -39,6 +39,7 @@ const showCommand: CommandModule = {
       (yargs as Argv)
         .positional('origin', { type: 'string', describe: 'As in the list: <partition>:<offset>.' })
         .option('json', { type: 'boolean', describe: 'As JSON.', group: OWN_OPTIONS }),
+      CENTRE_SETTINGS,
     ),
   handler: async (argv) => {
     const origin = readOrigin(String(argv.origin));

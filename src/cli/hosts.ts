@@ -14,13 +14,13 @@ import { type Arguments, durationArgument } from './argument-values.ts';
 import { Centre, writeJson } from './centre.ts';
 import { EXIT_CODES, showUnknown } from './monitoring.ts';
 import { printable } from './printable.ts';
-import { OWN_OPTIONS, settingsOptions } from './settings-options.ts';
+import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 
 const listCommand: CommandModule = {
   command: 'list',
   describe: 'List the hosts: when last seen, spool, samples, losses. For monitoring, too.',
-  builder: (yargs) => settingsOptions(listOptions(yargs as Argv)),
+  builder: (yargs) => settingsOptions(listOptions(yargs as Argv), CENTRE_SETTINGS),
   handler: async (argv) => {
     try {
       await showHosts(argv);
@@ -36,6 +36,7 @@ const forgetCommand: CommandModule = {
   builder: (yargs) =>
     settingsOptions(
       (yargs as Argv).positional('names', { type: 'string', array: true, describe: 'Host names, as in hosts list.' }),
+      CENTRE_SETTINGS,
     ),
   handler: async (argv) => {
     await using centre = await Centre.open(argv, 'database');

@@ -8,13 +8,13 @@ import { type Arguments, countArgument, durationArgument } from './argument-valu
 import { Centre, writeJson } from './centre.ts';
 import { EXIT_CODES, showUnknown } from './monitoring.ts';
 import { printable } from './printable.ts';
-import { OWN_OPTIONS, settingsOptions } from './settings-options.ts';
+import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 
 export const lagCommand: CommandModule = {
   command: 'lag',
   describe: 'Show how far the writers are behind, by partition. For monitoring, too.',
-  builder: (yargs) => settingsOptions(lagOptions(yargs as Argv)),
+  builder: (yargs) => settingsOptions(lagOptions(yargs as Argv), CENTRE_SETTINGS),
   handler: async (argv) => {
     try {
       await showLag(argv);

@@ -6,14 +6,17 @@ import type { PlannedReset } from '../operate/offset-plan.ts';
 import { applyReset, planOffsets, type ResetOptions, type ResetWish } from '../operate/offset-reset.ts';
 import { type Arguments, countArgument, listArgument, parseCount, timeArgument } from './argument-values.ts';
 import { Centre, writeJson } from './centre.ts';
-import { OWN_OPTIONS, settingsOptions } from './settings-options.ts';
+import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 
 const showCommand: CommandModule = {
   command: 'show',
   describe: 'Show, by partition, what the log has, the database and Kafka’s group.',
   builder: (yargs) =>
-    settingsOptions((yargs as Argv).option('json', { type: 'boolean', describe: 'As JSON.', group: OWN_OPTIONS })),
+    settingsOptions(
+      (yargs as Argv).option('json', { type: 'boolean', describe: 'As JSON.', group: OWN_OPTIONS }),
+      CENTRE_SETTINGS,
+    ),
   handler: async (argv) => {
     await using centre = await Centre.open(argv, 'kafka');
     const overview = await readOverview(centre.kafka, centre.offsets, centre.reader);
@@ -25,7 +28,7 @@ const showCommand: CommandModule = {
 const resetCommand: CommandModule = {
   command: 'reset',
   describe: 'Set where the writers go on. Shows what it would do; does it with --yes. Not while writers run.',
-  builder: (yargs) => settingsOptions(resetOptions(yargs as Argv)),
+  builder: (yargs) => settingsOptions(resetOptions(yargs as Argv), CENTRE_SETTINGS),
   handler: (argv) => reset(argv),
 };
 

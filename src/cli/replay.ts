@@ -9,7 +9,7 @@ import { Centre } from './centre.ts';
 import { reader, selectionOf, selectionOptions } from './dead-letter-options.ts';
 import { EXIT } from './exit-codes.ts';
 import { progressView } from './progress-view.ts';
-import { OWN_OPTIONS, settingsOptions } from './settings-options.ts';
+import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { count } from './text-table.ts';
 
 const PATIENCE_MS = 60_000;
@@ -17,7 +17,7 @@ const PATIENCE_MS = 60_000;
 export const replayCommand: CommandModule = {
   command: 'replay',
   describe: 'Send them back to the topic as they came, and mark them as sent back.',
-  builder: (yargs) => settingsOptions(replayOptions(yargs as Argv)),
+  builder: (yargs) => settingsOptions(replayOptions(yargs as Argv), CENTRE_SETTINGS),
   handler: (argv) => replay(argv),
 };
 
