@@ -170,6 +170,12 @@ describe('the list of dead letters', () => {
     expect((await list(topic, { limit: 1 })).entries[0]?.times).toBe(2);
   });
 
+  it('takes the later of two that came at the same time for the newer', async () => {
+    const topic = new Topic().letter({ offset: 1 }).letter({ offset: 2 }).letter({ offset: 3 });
+    for (const [index, record] of topic.records.entries()) topic.records[index] = { ...record, timestamp: NOW };
+    expect(await origins(topic, { limit: 2 })).toEqual(['0:3', '0:2']);
+  });
+
   it('counts what others have put there, and shows it not', async () => {
     const topic = new Topic().letter({ offset: 1 });
     const other = { topic: 'another', partition: 0, epoch: 0, offset: 2 };
@@ -302,7 +308,7 @@ describe('a replay', () => {
     const result = await replay(
       topic,
       {
-        requestBytes: 400,
+        requestBytes: 500,
         progress: ({ done }) => {
           if (done === 2) stop.abort();
         },
