@@ -152,6 +152,12 @@ describe('a spool that is not ours to write', () => {
       'SPOOL_PERMISSION',
     );
   });
+
+  it('is refused below /proc, where no directory can be made, and not tried for ever', () => {
+    const path = '/proc/hostspool/below/spool.db';
+    const tried = spawnSync(process.execPath, [PROCESS, 'try', path], { encoding: 'utf8', timeout: 60_000 });
+    expect(tried.stdout).toMatch(/^SPOOL_(OPEN|PERMISSION)/);
+  });
 });
 
 describe('the lock', () => {
