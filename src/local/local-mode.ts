@@ -40,7 +40,7 @@ export class LocalMode implements Service {
     const spool = openSpool(settings, 'agent', clock, log);
     let sink: SqliteSink | undefined;
     try {
-      sink = SqliteSink.open({ path: settings.sqlite.path });
+      sink = SqliteSink.open({ path: settings.sqlite.path, log });
       return new LocalMode(settings, spool, sink, clock, log);
     } catch (error) {
       void sink?.close();
