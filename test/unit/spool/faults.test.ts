@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RESERVE_BYTES } from '../../../src/spool/reserve.ts';
 import { appendSamples, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
@@ -52,6 +61,27 @@ describe('a disk that can’t be written', () => {
       'spool_unwritable',
       'spool_writable',
     ]);
+  });
+
+  it('is not one that only can’t be looked at any more: nothing is lost, nothing is said', () => {
+    const spool = fixture.open();
+    const elsewhere = `${fixture.directory}-elsewhere`;
+    renameSync(fixture.directory, elsewhere);
+    symlinkSync(fixture.directory, fixture.directory);
+    try {
+      for (let round = 0; round < 3; round++) {
+        fixture.clock.pass(10_000);
+        appendSamples(spool, 1);
+        spool.maintain();
+        const [sample] = spool.read({ samples: 1, bytes: 1e6 });
+        spool.acknowledge(sample?.id ?? 0, []);
+      }
+    } finally {
+      rmSync(fixture.directory);
+      renameSync(elsewhere, fixture.directory);
+    }
+    expect(spool.depth).toBe(0);
+    expect(fixture.events().filter((event) => event !== 'spool_reserve_made')).toEqual([]);
   });
 
   it('leaves holes that the next run notes when the process dies meanwhile', () => {
