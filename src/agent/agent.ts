@@ -3,12 +3,14 @@
  *
  * They meet only in the spool, so a broker that is away costs no sample and a slow disk no shipment. Stopping goes in
  * the order of the data: no new tick, the running sample finished, one last attempt to ship within the bound, then the
- * connection, the collectors and the spool are closed. What was not shipped lies in the spool for the next start.
+ * connection, the collectors and the spool are closed. What was not shipped lies in the spool for the next start. An
+ * agent that can't go on sampling (another process got its spool) ends in the same order, without the last attempt.
  */
 import type { ResolvedSettings } from '../config/load.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
@@ -89,10 +91,11 @@ export class Agent implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const shipping = this.#shipper.run(giveUp.signal);
-    await this.#sampling.run(stop);
+    const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'agent_stopping', spool_depth: this.#spool.depth });
-    this.#shipper.finish();
+    if (failure === undefined) this.#shipper.finish();
+    else giveUp.abort();
     const deadline = new AbortController();
     const timeLimit = this.#clock.sleep(shutdown.timeout, deadline.signal).then(() => giveUp.abort());
     await shipping;
@@ -103,8 +106,9 @@ export class Agent implements Service {
     this.#stats.write();
     this.#stats.close();
     const left = this.#spool.depth;
-    this.#spool.close(true);
+    this.#spool.close(failure === undefined);
     this.#log.info({ event: 'agent_stopped', spool_depth: left });
+    if (failure !== undefined) throw failure;
   }
 
   apply(settings: ResolvedSettings): void {
