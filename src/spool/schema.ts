@@ -22,7 +22,7 @@ export const MIGRATIONS: readonly string[] = [
     event_id BLOB NOT NULL,               -- 16 bytes
     taken_at INTEGER NOT NULL,            -- wall clock, ms since the epoch
     monotonic_at INTEGER NOT NULL,        -- ms since boot, of the run's boot
-    crc INTEGER NOT NULL,                 -- CRC32 over run_id | seq (u64 BE) | event_id | payload as UTF-8
+    crc INTEGER NOT NULL,                 -- CRC32 over all columns but the id, see checksum.ts
     payload TEXT NOT NULL
   ) STRICT;
   CREATE TABLE runs (

@@ -182,9 +182,16 @@ export class Spool {
     this.#trimmer.makeRoom(size);
 
     const eventId = uuidToBytes(identity.event_id);
-    const crc = sampleChecksum(journal.runBytes, seq, eventId, payload);
     const taken = Math.round(takenAt);
     const monotonic = Math.round(clock.monotonic());
+    const crc = sampleChecksum({
+      run_id: journal.runBytes,
+      seq,
+      event_id: eventId,
+      taken_at: taken,
+      monotonic_at: monotonic,
+      payload,
+    });
     let id = 0;
     const stored = journal.write((store) => {
       const { lastInsertRowid } = store.insert.run(journal.runBytes, seq, eventId, taken, monotonic, crc, payload);

@@ -204,6 +204,28 @@ describe('a damaged row', () => {
     expect(notesOf(spool)).toMatchObject([2, 4, 6].map((seq) => ({ first_seq: seq, last_seq: seq })));
   });
 
+  it.each(['taken_at', 'monotonic_at'])('is known by its %s too, and not thrown away as too old', (column) => {
+    const spool = fixture.open({ maxAge: 60_000 });
+    fixture.clock.pass(600_000);
+    appendSamples(spool, 3);
+    fixture.tamper(`UPDATE samples SET ${column} = 1 WHERE seq = 1`);
+    spool.maintain();
+    const read = spool.read(ALL).map(({ identity }) => identity.seq);
+    expect(read).toEqual([2, 3]);
+    expect(fixture.losses()).toEqual({ spool_corrupt: 1 });
+    expect(notesOf(spool)).toMatchObject([{ first_seq: 1, last_seq: 1, reason: 'spool_corrupt' }]);
+  });
+
+  it('is evicted under its true number', () => {
+    const spool = fixture.open({ maxBytes: 6 * MiB });
+    appendSamples(spool, 2, 'x'.repeat(100_000));
+    fixture.tamper('UPDATE samples SET seq = 7000 WHERE seq = 1');
+    while (fixture.losses().spool_full === undefined) appendSamples(spool, 1, 'x'.repeat(100_000));
+    const [first, second] = notesOf(spool);
+    expect(first).toMatchObject({ first_seq: 1, last_seq: 1, reason: 'spool_corrupt' });
+    expect(second).toMatchObject({ first_seq: 2, reason: 'spool_full' });
+  });
+
   it('is found first and last in the spool, and across two runs', () => {
     const first = fixture.open();
     appendSamples(first, 3);
