@@ -44,6 +44,7 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
 
   let current = loaded;
   let service: Service | undefined;
+  // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
     if (service !== undefined) current = reload(argv, current, service, log);
   });

@@ -119,7 +119,7 @@ export class Spool {
     let spool: Spool | undefined;
     try {
       const permissions = new Permissions(files, options.group);
-      refuseForeign(files, ports);
+      refuseForeign(files);
       permissions.prepare();
       lock = SpoolLock.take(files, ports);
       ports.reached('open:locked');

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
+import { openSqlite } from '../../../src/lib/sqlite.ts';
 import { appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const PROCESS = join(import.meta.dirname, '../../support/spool-process.ts');
@@ -245,6 +246,25 @@ describe('a lock file that is deleted under its holder', () => {
       [second.runId, 1],
     ]);
     expect(notesOf(second)).toEqual([{ kind: 'run_ended', run_id: first.runId, last_seq: 2, clean: false }]);
+  });
+});
+
+describe('a database of something else at the spool’s path', () => {
+  it('is refused and left as it is, with nothing new beside it', () => {
+    const other = openSqlite(fixture.path);
+    other.exec('PRAGMA journal_mode = WAL; CREATE TABLE photos (id INTEGER PRIMARY KEY)');
+    other.close();
+    const before = readFileSync(fixture.path);
+    expect(refusal(() => fixture.open())).toMatchObject({ code: 'SPOOL_FOREIGN' });
+    expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
+    expect(readFileSync(fixture.path)).toEqual(before);
+  });
+
+  it('is not what a spool looks like that came without its tail file', () => {
+    appendSamples(fixture.open(), 1);
+    fixture.closeAll();
+    rmSync(fixture.path.replace('.db', '.seq'));
+    expect(fixture.open().depth).toBe(1);
   });
 });
 
