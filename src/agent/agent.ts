@@ -8,17 +8,17 @@
  */
 import type { ResolvedSettings } from '../config/load.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
-import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { Spool } from '../spool/spool.ts';
+import { openShipper } from './open-shipper.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
-import { Shipper } from './shipper.ts';
+import type { Shipper } from './shipper.ts';
 
 /** What runs until it is told to stop, and takes new settings meanwhile. */
 export interface Service {
@@ -46,17 +46,7 @@ export class Agent implements Service {
     this.#spool = spool;
     this.#producer = producer;
     this.#pace = new Pace(settings.ship.max_rate, clock);
-    this.#shipper = new Shipper({
-      spool,
-      producer: this.#producer,
-      topic: settings.kafka.topic,
-      batchSamples: settings.ship.batch_samples,
-      batchBytes: settings.ship.batch_bytes,
-      pace: this.#pace,
-      backoff: new Backoff(settings.backoff),
-      clock,
-      log,
-    });
+    this.#shipper = openShipper(settings, { spool, producer, pace: this.#pace, clock, log });
     this.#sampling = Sampling.open({ settings, spool, clock, log, appended: () => this.#shipper.wake() });
     this.#stats = new StatsLine(() => this.#counters(), clock, log);
   }

@@ -10,24 +10,28 @@ import { parseDuration } from '../lib/units.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { EXIT } from './exit-codes.ts';
-import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const drainCommand: CommandModule = {
   command: 'drain',
   describe: 'Ship what is in the spool now, and exit. Not while an agent runs on it.',
   builder: (yargs) =>
-    settingsOptions(yargs as Argv)
-      .option('spool', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Drain this spool file, of a dead or another host; samples keep their identities.',
-      })
-      .option('patience', {
-        type: 'string',
-        default: '60s',
-        requiresArg: true,
-        describe: 'Give up when nothing was acknowledged for so long.',
-      }),
+    settingsOptions(
+      (yargs as Argv)
+        .option('spool', {
+          type: 'string',
+          requiresArg: true,
+          group: OWN_OPTIONS,
+          describe: 'Drain this spool file, of a dead or another host; samples keep their identities.',
+        })
+        .option('patience', {
+          type: 'string',
+          default: '60s',
+          requiresArg: true,
+          group: OWN_OPTIONS,
+          describe: 'Give up when nothing was acknowledged for so long.',
+        }),
+    ),
   handler: async (argv) => {
     const loaded = settingsFrom(argv);
     requireFor('kafka', loaded.settings);

@@ -20,6 +20,9 @@ const SHOWN = new Set([
   'log.level',
 ]);
 
+/** The group of a command's own options: named before the settings are added, it stands above them in the help. */
+export const OWN_OPTIONS = 'Options:';
+
 const GROUP = 'Settings (all of them: --help --show-settings, or hostspool config --example):';
 
 /** Adds `--config` and every setting that may be a flag. */

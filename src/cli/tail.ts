@@ -6,17 +6,20 @@ import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
-import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const tailCommand: CommandModule = {
   command: 'tail',
   describe: 'Follow the topic: one line a message, from the end, until Ctrl-C. Disturbs no consumer.',
   builder: (yargs) =>
-    settingsOptions(yargs as Argv)
-      .option('from-beginning', { type: 'boolean', default: false, describe: 'Start with the oldest message.' })
-      .option('host', { type: 'string', requiresArg: true, describe: 'Only messages of this host.' })
-      .option('max', { type: 'number', requiresArg: true, describe: 'Stop after so many messages.' })
-      .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line.' }),
+    settingsOptions(
+      (yargs as Argv)
+        .option('from-beginning', { type: 'boolean', default: false, describe: 'Start with the oldest message.' })
+        .option('host', { type: 'string', requiresArg: true, describe: 'Only messages of this host.' })
+        .option('max', { type: 'number', requiresArg: true, describe: 'Stop after so many messages.' })
+        .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line.' })
+        .group(['from-beginning', 'host', 'max', 'json'], OWN_OPTIONS),
+    ),
   handler: async (argv) => {
     const { settings } = settingsFrom(argv);
     requireFor('kafka', settings);
