@@ -1,5 +1,9 @@
 import {
+  closeSync,
+  copyFileSync,
   existsSync,
+  mkdirSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -7,7 +11,9 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RESERVE_BYTES } from '../../../src/spool/reserve.ts';
 import { appendSamples, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
@@ -267,6 +273,60 @@ describe('a damaged row', () => {
       exact: false,
     });
     expect(fixture.losses()).toMatchObject({ spool_corrupt: 1 });
+  });
+});
+
+describe('a damaged log', () => {
+  /** The spool as a death leaves it, in another place, with one byte in a frame of its log changed. */
+  function afterDeath(samples: number, frame: number): { path: string; runId: string } {
+    const spool = fixture.open();
+    appendSamples(spool, samples, `{"pad":"${'x'.repeat(700)}"}`);
+    const path = join(fixture.directory, 'copy', 'spool.db');
+    mkdirSync(join(fixture.directory, 'copy'));
+    for (const suffix of ['.db', '.db-wal', '.seq']) {
+      copyFileSync(fixture.path.replace('.db', suffix), path.replace('.db', suffix));
+    }
+    const log = openSync(`${path}-wal`, 'r+');
+    writeSync(log, Buffer.from([0xaa]), 0, 1, 32 + frame * 4120 + 24 + 4000);
+    closeSync(log);
+    return { path, runId: spool.runId };
+  }
+
+  it('costs what was in the damaged frame at most, not all that lies behind it', () => {
+    const { path, runId } = afterDeath(60, 20);
+    const spool = fixture.open({ path });
+    const there = spool.read(ALL).filter(({ identity }) => identity.run_id === runId);
+    const lost = notesOf(spool).flatMap((note) => (note.kind === 'lost' ? [note] : []));
+    const numbers = [
+      ...there.map(({ identity }) => identity.seq),
+      ...lost.flatMap(({ first_seq, last_seq }) =>
+        Array.from({ length: last_seq - first_seq + 1 }, (_, index) => first_seq + index),
+      ),
+    ];
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+    expect(there.length).toBeGreaterThan(50);
+    expect(fixture.events('error')).toContain('spool_damaged');
+  });
+
+  it('is opened as SQLite sees it where the recovery fails', () => {
+    const { path } = afterDeath(60, 20);
+    fixture.ports.recover = () => {
+      throw faultWith('EIO');
+    };
+    const spool = fixture.open({ path });
+    fixture.clock.pass(1000);
+    expect(appendSamples(spool, 1)).toHaveLength(1);
+    expect(spool.depth).toBeGreaterThan(0);
+    expect(fixture.events('error')).toContain('spool_recovery_failed');
+  });
+
+  it('is none where its last write was cut short', () => {
+    const { path } = afterDeath(60, 0);
+    const log = `${path}-wal`;
+    copyFileSync(`${fixture.path}-wal`, log);
+    truncateSync(log, statSync(log).size - 100);
+    expect(fixture.open({ path }).depth).toBe(59);
+    expect(fixture.events('error')).toEqual([]);
   });
 });
 
