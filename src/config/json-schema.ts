@@ -46,7 +46,10 @@ function valueSchema({ kind, pattern, choices, range }: SettingEntry): JsonSchem
     case 'integer':
       return { type: 'integer', minimum: range?.min, maximum: range?.max };
     case 'choice':
-      return { enum: choices };
+      // YAML reads a bare true or false as a boolean, which the loader takes as the word.
+      return {
+        enum: choices?.flatMap((name) => (name === 'true' || name === 'false' ? [name === 'true', name] : [name])),
+      };
     case 'duration':
     case 'size':
     case 'size or percentage':

@@ -195,13 +195,41 @@ const writer = group('The writer: from Kafka to a database.', {
   batch_max: integer({ min: 1, max: 1_000_000 })
     .prefault(10_000)
     .meta({ description: 'Most rows in one load, under backlog.' }),
+  buffer_bytes: size({ min: MiB, max: 16 * GiB })
+    .prefault('64MiB')
+    .meta({
+      description:
+        'Most bytes of messages held while a load runs or the database is away. At it fetching pauses; nothing is dropped.',
+    }),
+  migrate: flag().prefault(true).meta({
+    description:
+      'Whether the writer brings the database to its schema when it starts. Without it, or without the rights, it says what to run and stops.',
+  }),
+  retention: duration({ min: 0, max: 3650 * DAY })
+    .prefault('0s')
+    .meta({
+      description:
+        'How long rows are kept, counted from their arrival; older samples that still arrive are accounted and not inserted. 0 = for ever.',
+    }),
+});
+
+const lag = group('How far the writers are behind.', {
+  warn: integer({ min: 0, max: 1_000_000_000_000 }).prefault(1000).meta({
+    description: 'Messages not yet loaded above which the writer warns, once a minute. 0 = never.',
+  }),
 });
 
 const sqlserver = group('The SQL Server of the writer.', {
   host: text('a host name or address, without port or instance', /^[^\s,/\\]+$/)
     .prefault('localhost')
     .meta({ description: 'Host of the server.' }),
-  port: integer(PORT).prefault(1433).meta({ description: 'TCP port of the server.' }),
+  port: integer(PORT).prefault(1433).meta({ description: 'TCP port of the server; not used with sqlserver.instance.' }),
+  instance: text('the name of an instance: 1 to 16 letters, digits, _ or $', /^[A-Za-z_][A-Za-z0-9_$]{0,15}$/)
+    .optional()
+    .meta({
+      description: 'Named instance; its port is asked of the server’s browser service (UDP 1434).',
+      example: 'METRICS',
+    }),
   database: text('a database name of 1 to 128 characters', /^[^\0]{1,128}$/)
     .prefault('monitoring')
     .meta({ description: 'Name of the database.' }),
@@ -210,7 +238,10 @@ const sqlserver = group('The SQL Server of the writer.', {
     description: 'Its password. Better from a file than from the environment; never a flag.',
     example: '{ file: /etc/hostspool/sqlserver.password }',
   }),
-  encrypt: flag().prefault(true).meta({ description: 'Whether to encrypt the connection.' }),
+  encrypt: choice('true', 'false', 'strict').prefault('true').meta({
+    description:
+      'Whether to encrypt the connection. A server that refuses is not logged in to. strict: TLS before anything else (TDS 8, SQL Server 2022 and later).',
+  }),
   ca: path().optional().meta({
     description: 'PEM file of the authorities to trust instead of the system’s.',
     example: '/etc/hostspool/sqlserver-ca.pem',
@@ -218,6 +249,19 @@ const sqlserver = group('The SQL Server of the writer.', {
   trust_server_certificate: flag()
     .prefault(false)
     .meta({ description: 'Accept any certificate. For tests only: anybody between can read along.' }),
+  application_name: text('a name of 1 to 128 characters', /^[^\0]{1,128}$/)
+    .prefault('hostspool')
+    .meta({ description: 'How the connections call themselves in the server’s lists.' }),
+  multi_subnet_failover: flag().prefault(false).meta({
+    description: 'Try all addresses of the host at once: for an availability group’s listener over several subnets.',
+  }),
+  connect_timeout: duration({ min: 100, max: 10 * MINUTE })
+    .prefault('15s')
+    .meta({ description: 'Time limit for a connection, TLS and login included.' }),
+  request_timeout: duration({ min: SECOND, max: HOUR }).prefault('60s').meta({
+    description:
+      'Time limit of one step of a load. After it the connection is dropped and the load is repeated; the fence keeps it from counting twice.',
+  }),
 });
 
 const sqlite = group('The SQLite database of local mode, and of a writer with writer.sink: sqlite.', {
@@ -269,6 +313,7 @@ export const settingsSchema = z.strictObject({
   ship,
   backoff,
   writer,
+  lag,
   sqlserver,
   sqlite,
   http,

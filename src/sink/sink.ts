@@ -76,6 +76,11 @@ export interface Load extends LogReader {
   readonly offsets: readonly OffsetMove[];
   /** Found since the last load. */
   readonly holes: readonly LogHole[];
+  /**
+   * Do everything, answer as if it had been committed, and roll it back: whether the database takes these rows, without
+   * consequences. Default false.
+   */
+  readonly rehearsal?: boolean;
 }
 
 export type LoadOutcome =

@@ -53,7 +53,8 @@ export class SqliteSink implements Sink {
     return this.#attempt((open) => {
       open.database.exec('BEGIN IMMEDIATE');
       const outcome = this.#write(open, load);
-      open.database.exec(outcome.kind === 'committed' ? 'COMMIT' : 'ROLLBACK');
+      const keep = outcome.kind === 'committed' && load.rehearsal !== true;
+      open.database.exec(keep ? 'COMMIT' : 'ROLLBACK');
       // Where the file went meanwhile, so did the commit: whoever loads must not delete its copy.
       this.#refuseDisplaced();
       return outcome;

@@ -309,6 +309,16 @@ describe('the latest metrics', () => {
   });
 });
 
+describe('a rehearsal', () => {
+  it('answers what a load would, and leaves nothing', async () => {
+    const load = await loadOf(sink, [message(1, 1), message(1, 2)], null);
+    expect(await sink.load({ ...load, rehearsal: true })).toEqual(committed(2));
+    expect(count()).toBe(0);
+    expect(await sink.readOffsets(READER)).toEqual(new Map());
+    expect(await sink.load(load)).toEqual(committed(2));
+  });
+});
+
 describe('what stands in the way of a load', () => {
   it('is told as worth waiting for when another process holds the database', async () => {
     const holder = openSqlite(path);
