@@ -34,7 +34,7 @@ CREATE TABLE seq_gaps (
 ) STRICT, WITHOUT ROWID;
 
 -- The fleet. samples counts the rows inserted for the host, those of other producers included; received, lost and
--- missing are the sums over its runs.
+-- missing are the sums over its runs. retired_at: a person said that the host is gone.
 CREATE TABLE hosts (
   hostname TEXT PRIMARY KEY,
   first_seen TEXT,
@@ -46,5 +46,6 @@ CREATE TABLE hosts (
   samples INTEGER NOT NULL,
   received INTEGER NOT NULL,
   lost INTEGER NOT NULL,
-  missing INTEGER NOT NULL
+  missing INTEGER NOT NULL,
+  retired_at TEXT
 ) STRICT, WITHOUT ROWID;

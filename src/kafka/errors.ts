@@ -16,6 +16,7 @@ export interface ErrorContext {
   /** The brokers asked, as configured. */
   readonly brokers: readonly string[];
   readonly topic?: string;
+  readonly group?: string;
 }
 
 interface Meaning {
@@ -37,6 +38,17 @@ const unauthorized: Meaning = {
   says: (context) => `Kafka does not allow this user to use topic ${topicOf(context)}`,
   hint: 'grant the user of kafka.sasl.username (or of the client certificate) the rights on the topic',
   retryable: false,
+};
+const groupUnauthorized: Meaning = {
+  code: 'KAFKA_AUTHORIZATION',
+  says: (context) => `Kafka does not allow this user to use group ${context.group ?? '(none)'}`,
+  hint: 'grant the user of kafka.sasl.username (or of the client certificate) Read on the group',
+  retryable: false,
+};
+const groupUnsettled: Meaning = {
+  code: 'KAFKA_GROUP_UNSETTLED',
+  says: (context) => `group ${context.group ?? '(none)'} is changing hands or members`,
+  retryable: true,
 };
 const loginRefused: Meaning = {
   code: 'KAFKA_AUTHENTICATION',
@@ -71,7 +83,25 @@ const PROTOCOL_ERRORS: Readonly<Record<string, Meaning>> = {
   },
   TOPIC_AUTHORIZATION_FAILED: unauthorized,
   CLUSTER_AUTHORIZATION_FAILED: unauthorized,
-  GROUP_AUTHORIZATION_FAILED: unauthorized,
+  GROUP_AUTHORIZATION_FAILED: groupUnauthorized,
+  GROUP_LOAD_IN_PROGRESS: groupUnsettled,
+  GROUP_COORDINATOR_NOT_AVAILABLE: groupUnsettled,
+  NOT_COORDINATOR_FOR_GROUP: groupUnsettled,
+  REBALANCE_IN_PROGRESS: groupUnsettled,
+  UNKNOWN_MEMBER_ID: groupUnsettled,
+  ILLEGAL_GENERATION: groupUnsettled,
+  INCONSISTENT_GROUP_PROTOCOL: {
+    code: 'KAFKA_GROUP_FOREIGN',
+    says: (context) => `other programs than hostspool are members of group ${context.group ?? '(none)'}`,
+    hint: 'stop them, or set kafka.group to a name that only hostspool’s writers use',
+    retryable: false,
+  },
+  INVALID_SESSION_TIMEOUT: {
+    code: 'KAFKA_SESSION_TIMEOUT',
+    says: () => 'the brokers do not allow this kafka.session_timeout',
+    hint: 'set it between the brokers’ group.min.session.timeout.ms and group.max.session.timeout.ms',
+    retryable: false,
+  },
   SASL_AUTHENTICATION_FAILED: loginRefused,
   UNSUPPORTED_SASL_MECHANISM: loginRefused,
   ILLEGAL_SASL_STATE: loginRefused,
@@ -122,6 +152,19 @@ export function toKafkaError(thrown: unknown, context: ErrorContext): HostspoolE
     retryable,
     cause: thrown,
   });
+}
+
+/** Whoever wants a partition that nobody leads. */
+export function noLeaderError(topic: string, partition: number): HostspoolError {
+  return new HostspoolError(noLeader.code, `partition ${partition} of topic ${topic} has no leader at the moment`, {
+    retryable: true,
+  });
+}
+
+/** Kafka's name of the error that a broker answered with; undefined when it is not a broker's answer that failed. */
+export function answeredError(thrown: unknown): string | undefined {
+  const { type } = causes(thrown).find((error) => error.name === 'KafkaJSProtocolError') ?? {};
+  return typeof type === 'string' ? type : undefined;
 }
 
 /** Whether a broker answered, and the answer is what failed: the connection itself is sound. */
@@ -197,6 +240,8 @@ function connectionError(error: KafkaJsError, context: ErrorContext, cause: unkn
   switch (error.name) {
     case 'KafkaJSConnectionClosedError':
       return unreachable(`broker ${broker} closed the connection`, cause);
+    case 'KafkaJSBrokerNotFound':
+      return unreachable('the broker that is wanted is not among those of the cluster at the moment', cause);
     case 'KafkaJSConnectionError':
       return unreachable(`broker ${broker} cannot be reached: ${plain(error.message)}`, cause);
     case 'KafkaJSRequestTimeoutError':

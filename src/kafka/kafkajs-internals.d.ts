@@ -16,29 +16,151 @@ declare module 'kafkajs/src/loggers/index.js' {
   export function createLogger(options: { level: logLevel; logCreator: logCreator }): object;
 }
 
+declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
+  const apiKeys: { readonly Fetch: number; readonly Metadata: number; readonly JoinGroup: number };
+  export default apiKeys;
+}
+
+declare module 'kafkajs/src/protocol/requests/index.js' {
+  /** A request as a connection sends it: how it is encoded, how its answer is read. */
+  export interface ProtocolRequest<Answer> {
+    readonly request: { readonly apiKey: number; readonly apiVersion: number };
+    readonly response: {
+      decode(payload: Buffer): Promise<unknown>;
+      parse(decoded: never): Promise<Answer>;
+    };
+    readonly logResponseError?: boolean;
+  }
+  interface Definition {
+    readonly versions: readonly string[];
+  }
+  export const requests: { readonly Fetch: Definition; readonly Metadata: Definition; readonly JoinGroup: Definition };
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  /** What a broker's error code means, as the error that kafkajs throws for it. */
+  export function createErrorFromCode(code: number): Error & { readonly type: string; readonly code: number };
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  class Decoder {
+    constructor(buffer: Buffer);
+    readInt16(): number;
+    readInt32(): number;
+    readInt64(): bigint;
+    readString(): string;
+    readBytes(): Buffer | null;
+    readArray<Item>(read: (decoder: Decoder) => Item): Item[];
+  }
+  export default Decoder;
+}
+
+declare module 'kafkajs/src/protocol/messageSet/decoder.js' {
+  import type Decoder from 'kafkajs/src/protocol/decoder.js';
+
+  /** The messages of a log in Kafka's formats before 0.11. */
+  function decodeMessageSet(
+    decoder: Decoder,
+    size: number,
+  ): Promise<{ offset: string; key: Buffer | null; value: Buffer | null; timestamp?: string | bigint }[]>;
+  export default decodeMessageSet;
+}
+
+declare module 'kafkajs/src/consumer/assignerProtocol.js' {
+  export const MemberMetadata: {
+    encode(metadata: { version: number; topics: readonly string[]; userData?: Buffer }): Buffer;
+    decode(encoded: Buffer): { version: number; topics: string[]; userData: Buffer | null };
+  };
+  export const MemberAssignment: {
+    encode(given: { version: number; assignment: Readonly<Record<string, readonly number[]>> }): Buffer;
+    /** Null for a member that was given nothing at all. */
+    decode(encoded: Buffer): { assignment: Record<string, number[]> } | null;
+  };
+}
+
 declare module 'kafkajs/src/cluster/index.js' {
   import type { ISocketFactory, KafkaConfig } from 'kafkajs';
+  import type { ProtocolRequest } from 'kafkajs/src/protocol/requests/index.js';
 
   export interface PartitionMetadata {
     readonly partitionId: number;
+    /** -1: none at the moment. */
     readonly leader: number;
   }
-  export interface FetchedPartition {
-    readonly partition: number;
-    readonly highWatermark: string;
+  export interface TopicOffsets {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+  }
+  export interface JoinedGroup {
+    readonly generationId: number;
+    readonly leaderId: string;
+    readonly memberId: string;
+    /** For the leader: everybody; for the others nobody. */
+    readonly members: readonly { readonly memberId: string; readonly memberMetadata: Buffer }[];
+  }
+  interface Connection {
+    /** None before the first connect. */
+    readonly socket?: { destroy(error: Error): void };
   }
   export interface ClusterBroker {
-    fetch(request: {
-      replicaId: number;
-      maxWaitTime: number;
-      minBytes: number;
-      maxBytes: number;
+    /** One connection for fetches, one for everything else. */
+    readonly connectionPool: {
+      readonly host: string;
+      readonly port: number;
+      readonly pool: readonly Connection[];
+      send<Answer>(request: ProtocolRequest<Answer>): Promise<Answer>;
+    };
+    /** The newest version of a request that both sides know. */
+    lookupRequest(
+      apiKey: number,
+      definition: { readonly versions: readonly string[] },
+    ): (given: object) => ProtocolRequest<never>;
+    metadata(topics: readonly string[]): Promise<unknown>;
+    findGroupCoordinator(request: { groupId: string }): Promise<{ coordinator: { nodeId: number } }>;
+    syncGroup(request: {
+      groupId: string;
+      generationId: number;
+      memberId: string;
+      groupAssignment: readonly { memberId: string; memberAssignment: Buffer }[];
+    }): Promise<{ memberAssignment: Buffer }>;
+    heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+    leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>;
+    offsetCommit(request: {
+      groupId: string;
+      groupGenerationId: number;
+      memberId: string;
+      topics: readonly TopicOffsets[];
+    }): Promise<unknown>;
+    offsetFetch(request: {
+      groupId: string;
+      topics: readonly { topic: string; partitions: readonly { partition: number }[] }[];
+    }): Promise<{ responses: readonly TopicOffsets[] }>;
+    describeGroups(request: { groupIds: readonly string[] }): Promise<{
+      groups: readonly {
+        errorCode: number;
+        groupId: string;
+        state: string;
+        members: readonly { memberId: string; clientId: string; clientHost: string }[];
+      }[];
+    }>;
+    listOffsets(request: {
       isolationLevel: number;
+      topics: readonly { topic: string; partitions: readonly { partition: number; timestamp: number }[] }[];
+    }): Promise<{ responses: readonly TopicOffsets[] }>;
+    createTopics(request: {
       topics: readonly {
         topic: string;
-        partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+        numPartitions: number;
+        replicationFactor: number;
+        configEntries: readonly { name: string; value: string }[];
       }[];
-    }): Promise<{ responses: readonly { topicName: string; partitions: readonly FetchedPartition[] }[] }>;
+      timeout: number;
+    }): Promise<unknown>;
+  }
+  interface BrokerPool {
+    readonly brokers: Readonly<Record<string, ClusterBroker>>;
+    createBroker: (options: object) => ClusterBroker;
+    findBroker(options: { nodeId: number }): Promise<ClusterBroker>;
   }
 
   /** The brokers, what they know of the topics, and the connections to them. */
@@ -53,34 +175,16 @@ declare module 'kafkajs/src/cluster/index.js' {
         isolationLevel: number;
       },
     );
+    readonly brokerPool: BrokerPool;
+    readonly targetTopics: ReadonlySet<string>;
     connect(): Promise<void>;
-    disconnect(): Promise<void>;
     addTargetTopic(topic: string): Promise<void>;
     refreshMetadata(): Promise<void>;
-    refreshMetadataIfNecessary(): Promise<void>;
     findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
-    findBroker(options: { nodeId: string }): Promise<ClusterBroker>;
-    fetchTopicsOffset(
-      topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],
-    ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>;
+    findControllerBroker(): Promise<ClusterBroker & { readonly nodeId: number }>;
+    removeBroker(address: { host: string; port: number }): void;
   }
   export default Cluster;
-}
-
-declare module 'kafkajs/src/consumer/batch.js' {
-  import type { KafkaMessage } from 'kafkajs';
-  import type { FetchedPartition } from 'kafkajs/src/cluster/index.js';
-
-  /** What one fetch brought of one partition, without what it must not show (earlier offsets, control records). */
-  class Batch {
-    constructor(topic: string, fetchedOffset: string, partitionData: FetchedPartition);
-    readonly partition: number;
-    readonly rawMessages: readonly KafkaMessage[];
-    readonly messages: readonly KafkaMessage[];
-    isEmptyIncludingFiltered(): boolean;
-    lastOffset(): string;
-  }
-  export default Batch;
 }
 
 declare module 'kafkajs/src/network/connection.js' {

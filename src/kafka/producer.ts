@@ -34,9 +34,10 @@ import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
 
 export interface OutgoingMessage {
-  readonly key: string;
-  readonly value: string | Buffer;
-  readonly headers?: Readonly<Record<string, string | Buffer>>;
+  readonly key: string | Buffer | null;
+  readonly value: string | Buffer | null;
+  /** One name may have several values. */
+  readonly headers?: Readonly<Record<string, string | Buffer | readonly Buffer[]>>;
 }
 
 interface Link {

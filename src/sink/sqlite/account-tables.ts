@@ -2,11 +2,12 @@
  * The accounts: a row in `runs`, its gaps in `seq_gaps`. Written over the version they were computed from or not at
  * all; of the gaps only what changed, so that a run with many costs no more than what is new.
  */
-import { type Account, type Contact, type Gap, tally } from '../../accounts/account.ts';
+import { type Account, type Gap, tally } from '../../accounts/account.ts';
 import type { AccountChange } from '../../accounts/advance-all.ts';
 import { gapDifference } from '../../accounts/gap-difference.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
 import { uuidFromBytes, uuidToBytes } from '../../sample/identity.ts';
+import { readContacts, writeContacts } from '../contacts.ts';
 import { fromTimeText, toTimeText } from './times.ts';
 
 interface RunRow {
@@ -96,7 +97,7 @@ export class AccountTables {
       first_seen: fromTimeText(row.first_seen),
       last_seen: fromTimeText(row.last_seen),
       last_seq: row.last_seq,
-      last_seq_by_partition: parseContacts(row.last_seq_by_partition),
+      last_seq_by_partition: readContacts(row.last_seq_by_partition),
       ended: row.ended === null ? null : { clean: row.ended === 'clean' },
       uncertain: row.uncertain === 1,
       gaps: this.#selectGaps.all(run_id),
@@ -118,18 +119,4 @@ function rowOf(account: Account) {
     version: account.version,
     ...tally(account),
   };
-}
-
-function writeContacts(contacts: ReadonlyMap<number, Contact>): string {
-  const written = [...contacts].map(([partition, { seq, epoch, offset }]) => [partition, [seq, epoch, offset]]);
-  return JSON.stringify(Object.fromEntries(written));
-}
-
-function parseContacts(text: string): Map<number, Contact> {
-  const contacts = new Map<number, Contact>();
-  for (const [partition, contact] of Object.entries(JSON.parse(text) as Record<string, [number, number, number]>)) {
-    const [seq, epoch, offset] = contact;
-    contacts.set(Number(partition), { seq, epoch, offset });
-  }
-  return contacts;
 }

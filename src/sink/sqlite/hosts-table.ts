@@ -1,12 +1,21 @@
 /** The fleet: one row per hostname. What an agent said of itself follows the newest sample, the sums only add. */
 import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
 import type { HostChange } from '../host-changes.ts';
-import { toTimeText } from './times.ts';
+import type { HostRecord } from '../sink-admin.ts';
+import { fromTimeText, toTimeText } from './times.ts';
+
+type HostRow = Omit<HostRecord, 'first_seen' | 'last_seen' | 'retired_at'> & {
+  first_seen: string | null;
+  last_seen: string | null;
+  retired_at: string | null;
+};
 
 export class HostsTable {
   readonly #insert: SqliteStatement<[string]>;
   readonly #hear: SqliteStatement<[object]>;
   readonly #add: SqliteStatement<[object]>;
+  readonly #select: SqliteStatement<[], HostRow>;
+  readonly #retire: SqliteStatement<[string]>;
 
   constructor(database: SqliteDatabase) {
     this.#insert = database.prepare(
@@ -15,7 +24,8 @@ export class HostsTable {
     this.#hear = database.prepare(
       `UPDATE hosts
        SET last_seen = @last, agent_version = @agent_version, spool_depth = @spool_depth, spool_bytes = @spool_bytes,
-         spool_oldest_age_seconds = @spool_oldest_age_seconds
+         spool_oldest_age_seconds = @spool_oldest_age_seconds,
+         retired_at = CASE WHEN retired_at < @last THEN NULL ELSE retired_at END
        WHERE hostname = @hostname AND (last_seen IS NULL OR last_seen <= @last)`,
     );
     this.#add = database.prepare(
@@ -24,6 +34,24 @@ export class HostsTable {
          missing = missing + @missing, first_seen = coalesce(min(first_seen, @first), first_seen, @first)
        WHERE hostname = @hostname`,
     );
+    this.#select = database.prepare('SELECT * FROM hosts ORDER BY hostname');
+    this.#retire = database.prepare(
+      "UPDATE hosts SET retired_at = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE hostname = ?",
+    );
+  }
+
+  list(): HostRecord[] {
+    return this.#select.all().map((row) => ({
+      ...row,
+      first_seen: timeOf(row.first_seen),
+      last_seen: timeOf(row.last_seen),
+      retired_at: timeOf(row.retired_at),
+    }));
+  }
+
+  /** False where there is no such host. */
+  retire(hostname: string): boolean {
+    return this.#retire.run(hostname).changes > 0;
   }
 
   /** `inserted`: new rows of this load by hostname; each of these hosts gets its row. */
@@ -44,4 +72,8 @@ export class HostsTable {
       this.#add.run({ hostname, samples, received: 0, lost: 0, missing: 0, first: null });
     }
   }
+}
+
+function timeOf(text: string | null): number | null {
+  return text === null ? null : fromTimeText(text);
 }

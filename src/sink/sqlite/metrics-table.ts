@@ -16,12 +16,17 @@ export interface Inserted {
 
 export class MetricsTable {
   readonly #insert: SqliteStatement<unknown[]>;
+  readonly #expire: SqliteStatement<[string, number]>;
 
   constructor(database: SqliteDatabase) {
     const columns = ['hostname', 'timestamp', 'event_id', 'run_id', 'seq', ...FIELDS.map((field) => field.name)];
     this.#insert = database.prepare(
       `INSERT INTO server_metrics (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
        ON CONFLICT (event_id) DO NOTHING`,
+    );
+    this.#expire = database.prepare(
+      `DELETE FROM server_metrics
+       WHERE created_at < ? AND id <= (SELECT max(id) FROM (SELECT id FROM server_metrics ORDER BY id LIMIT ?))`,
     );
   }
 
@@ -36,5 +41,10 @@ export class MetricsTable {
       byHost.set(hostname, (byHost.get(hostname) ?? 0) + 1);
     }
     return { rows, byHost };
+  }
+
+  /** Of the `most` oldest rows, deletes those that arrived before `before`, ms since the epoch; answers how many. */
+  expire(before: number, most: number): number {
+    return this.#expire.run(toTimeText(before), most).changes;
   }
 }

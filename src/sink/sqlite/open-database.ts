@@ -6,7 +6,7 @@
  * finds the file displaced leaves it in order: the log moved into the file wherever that is now, the connection
  * closed, and what it had beside the path taken away before another file there would take that for its own.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { makeDirectories } from '../../lib/directories.ts';
 import { HostspoolError } from '../../lib/errors.ts';
@@ -15,8 +15,16 @@ import { openSqlite, type SqliteDatabase } from '../../lib/sqlite.ts';
 import { AccountTables } from './account-tables.ts';
 import { HostsTable } from './hosts-table.ts';
 import { MetricsTable } from './metrics-table.ts';
-import { migrate } from './migrations.ts';
+import { migrate, requireSchema } from './migrations.ts';
 import { OffsetTables } from './offset-tables.ts';
+
+export interface OpenOptions {
+  /** How long a statement waits for another process that holds the database, ms; and while opening. */
+  readonly busyTimeout: number;
+  readonly openBusyTimeout: number;
+  /** Open only what is there and up to date: nothing is made, nothing migrated. */
+  readonly existing: boolean;
+}
 
 export class OpenDatabase {
   readonly database: SqliteDatabase;
@@ -37,14 +45,19 @@ export class OpenDatabase {
     this.#files = new Map([path, `${path}-wal`, `${path}-shm`].map((file) => [file, FileIdentity.of(file)]));
   }
 
-  /** Opens the file, made with its directory where it is missing, and brings its schema up to date. */
-  static open(path: string, busyTimeout: number, openBusyTimeout: number): OpenDatabase {
-    makeDirectories(dirname(path));
+  /**
+   * Opens the file, made with its directory where it is missing, and brings its schema up to date. Throws
+   * DATABASE_MISSING where `existing` finds none.
+   */
+  static open(path: string, { busyTimeout, openBusyTimeout, existing }: OpenOptions): OpenDatabase {
+    if (existing) requireFile(path);
+    else makeDirectories(dirname(path));
     const database = openSqlite(path, { busyTimeout: openBusyTimeout });
     try {
+      if (existing) requireSchema(database);
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
-      migrate(database);
+      if (!existing) migrate(database);
       database.pragma(`busy_timeout = ${Math.trunc(busyTimeout)}`);
       return new OpenDatabase(path, database);
     } catch (error) {
@@ -75,4 +88,11 @@ export class OpenDatabase {
   close(): void {
     this.database.close();
   }
+}
+
+function requireFile(path: string): void {
+  if (existsSync(path)) return;
+  throw new HostspoolError('DATABASE_MISSING', `there is no database at ${path}`, {
+    hint: 'set sqlite.path to the database of a writer or of local mode',
+  });
 }

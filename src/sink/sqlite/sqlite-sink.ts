@@ -10,7 +10,10 @@ import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
 import { asError, HostspoolError } from '../../lib/errors.ts';
 import { type Log, silentLog } from '../../lib/log.ts';
-import type { Load, LoadOutcome, LogReader, Sink, StoredOffset } from '../sink.ts';
+import { resetLoad } from '../offset-reset.ts';
+import type { SampleDatabase } from '../sample-database.ts';
+import type { Load, LoadOutcome, LogReader, StoredOffset } from '../sink.ts';
+import type { HostRecord, OffsetReset } from '../sink-admin.ts';
 import { sinkError } from './errors.ts';
 import { OpenDatabase } from './open-database.ts';
 
@@ -22,27 +25,34 @@ export interface SqliteSinkOptions {
    * included, so it is short; whoever loads repeats.
    */
   readonly busyTimeout?: number;
+  /** Open only what is there and up to date: nothing is made, nothing migrated. Default false. */
+  readonly existing?: boolean;
   readonly log?: Log;
 }
 
 /** While opening at the start there is nothing to hold up yet. */
 const OPEN_BUSY_TIMEOUT_MS = 5000;
 const LOAD_BUSY_TIMEOUT_MS = 100;
+/** A delete stops this process whole, so it is short. */
+const EXPIRED_AT_ONCE = 1000;
 
-export class SqliteSink implements Sink {
+export class SqliteSink implements SampleDatabase {
   readonly #path: string;
   readonly #busyTimeout: number;
+  readonly #existing: boolean;
   readonly #log: Log;
   #open: OpenDatabase | undefined;
   #displaced = false;
 
-  private constructor({ path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, log = silentLog }: SqliteSinkOptions) {
+  private constructor(options: SqliteSinkOptions) {
+    const { path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, existing = false, log = silentLog } = options;
     this.#path = path;
     this.#busyTimeout = busyTimeout;
+    this.#existing = existing;
     this.#log = log;
   }
 
-  /** Opens the file and brings its schema up to date. */
+  /** Opens the file and brings its schema up to date. Throws DATABASE_MISSING where `existing` finds none. */
   static open(options: SqliteSinkOptions): SqliteSink {
     const sink = new SqliteSink(options);
     sink.#attempt(() => undefined, OPEN_BUSY_TIMEOUT_MS);
@@ -69,6 +79,7 @@ export class SqliteSink implements Sink {
     const runs = accounts.write(load.accounts);
     if (runs.length > 0) return { kind: 'stale', runs };
     hosts.apply(load.hosts, inserted.byHost);
+    offsets.forgetSkips(load, load.offsets);
     offsets.recordHoles(load, load.holes);
     return { kind: 'committed', inserted: inserted.rows, duplicates: load.rows.length - inserted.rows };
   }
@@ -87,6 +98,28 @@ export class SqliteSink implements Sink {
 
   async readHoles(reader: LogReader): Promise<readonly LogHole[]> {
     return this.#attempt(({ offsets }) => offsets.readHoles(reader));
+  }
+
+  async listHosts(): Promise<readonly HostRecord[]> {
+    return this.#attempt(({ hosts }) => hosts.list());
+  }
+
+  async retireHost(hostname: string): Promise<boolean> {
+    return this.#attempt(({ hosts }) => hosts.retire(hostname));
+  }
+
+  async resetOffsets(
+    reader: LogReader,
+    resets: readonly OffsetReset[],
+    holes: readonly LogHole[],
+  ): Promise<readonly number[]> {
+    if (resets.length === 0) return [];
+    const outcome = await this.load(resetLoad(reader, resets, holes));
+    return outcome.kind === 'fenced' ? outcome.partitions : [];
+  }
+
+  async expire(before: number): Promise<number> {
+    return this.#attempt(({ metrics }) => metrics.expire(before, EXPIRED_AT_ONCE));
   }
 
   async close(): Promise<void> {
@@ -108,7 +141,11 @@ export class SqliteSink implements Sink {
   #attempt<Result>(action: (open: OpenDatabase) => Result, openBusyTimeout = this.#busyTimeout): Result {
     try {
       this.#refuseDisplaced();
-      this.#open ??= OpenDatabase.open(this.#path, this.#busyTimeout, openBusyTimeout);
+      this.#open ??= OpenDatabase.open(this.#path, {
+        busyTimeout: this.#busyTimeout,
+        openBusyTimeout,
+        existing: this.#existing,
+      });
       return action(this.#open);
     } catch (error) {
       this.#rollBack();

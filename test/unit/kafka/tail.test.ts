@@ -5,7 +5,7 @@ import type { FollowedMessage } from '../../../src/kafka/follower.ts';
 function message(value: string | Buffer | null, more: Partial<FollowedMessage> = {}): FollowedMessage {
   return {
     partition: 2,
-    offset: 41n,
+    offset: 41,
     key: Buffer.from('web-1'),
     timestamp: Date.UTC(2026, 0, 2, 3, 4, 5, 678),
     value: typeof value === 'string' ? Buffer.from(value) : value,

@@ -1,0 +1,243 @@
+/**
+ * The brokers of a cluster for those who speak Kafka's protocol themselves (followers, group members, the operator's
+ * commands), with one topic in view. kafkajs brings the requests, the connections, TLS and login; here they are
+ * bounded and found again.
+ *
+ *   ask(node) ─▶ connected? ─▶ broker known? ─▶ request ─▶ answer
+ *                  │ no            │ no            │ no answer in time, connection lost
+ *                  ▼               ▼               ▼
+ *          each configured      metadata       both connections to that broker are ended;
+ *          broker in turn                      the next ask makes new ones
+ *
+ * - One attempt is one attempt: nothing is repeated here, whoever calls owns the waiting.
+ * - Every wait has its limit. kafkajs' own would reject the request and keep a half-open connection for the next one.
+ * - A broker that fails costs its own connections alone. When nobody can be asked for metadata any more, everything is
+ *   ended and the next call begins with the next configured broker: kafkajs does not always find back by itself.
+ */
+import Cluster, { type ClusterBroker } from 'kafkajs/src/cluster/index.js';
+import { createLogger } from 'kafkajs/src/loggers/index.js';
+import type { Settings } from '../config/schema.ts';
+import type { Clock } from '../lib/clock.ts';
+import { HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { formatDuration } from '../lib/units.ts';
+import { KafkaConnection } from './connection.ts';
+import { isBrokersAnswer, toKafkaError } from './errors.ts';
+import { KAFKAJS_LOG_LEVEL } from './log.ts';
+import { tolerateMissingLeaders } from './missing-leaders.ts';
+import { within } from './time-limit.ts';
+
+export interface BrokersOptions {
+  readonly settings: Settings['kafka'];
+  readonly topic: string;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+interface Link {
+  readonly connection: KafkaConnection;
+  readonly cluster: Cluster;
+}
+
+const READ_COMMITTED = 1;
+
+export class Brokers {
+  readonly topic: string;
+  readonly #settings: Settings['kafka'];
+  readonly #log: Log;
+  readonly #clock: Clock;
+  #link: Promise<Link> | undefined;
+  #refreshing: Promise<void> | undefined;
+  /** Partition to leader, -1 for none. */
+  #leaders: ReadonlyMap<number, number> = new Map();
+  /** What is open, or being opened. */
+  #connection: KafkaConnection | undefined;
+  #nextBroker: number;
+  #closed = false;
+
+  private constructor(options: BrokersOptions) {
+    this.topic = options.topic;
+    this.#settings = options.settings;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#nextBroker = Math.floor(Math.random() * options.settings.brokers.length);
+  }
+
+  /** Connects at the first request. */
+  static create(options: BrokersOptions): Brokers {
+    return new Brokers(options);
+  }
+
+  /** What was last heard of the topic: another object each time. */
+  get leaders(): ReadonlyMap<number, number> {
+    return this.#leaders;
+  }
+
+  /** The topic's partitions as they were last heard of, in order; none before the first `refresh`. */
+  get partitions(): readonly number[] {
+    return [...this.#leaders.keys()];
+  }
+
+  /** A partition's leader as last heard; undefined when there is none, or no such partition. */
+  leaderOf(partition: number): number | undefined {
+    const leader = this.#leaders.get(partition) ?? -1;
+    return leader < 0 ? undefined : leader;
+  }
+
+  /** Asks what brokers there are and who leads the topic's partitions. Two at once are one. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#refresh().finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** Makes a request of one broker. Rejects with what kafkajs threw, or KAFKA_TIMEOUT after `limit` ms. */
+  async ask<Answer>(
+    node: number,
+    request: (broker: ClusterBroker) => Promise<Answer>,
+    limit = this.#settings.request_timeout,
+  ): Promise<Answer> {
+    let { cluster } = await this.#connected();
+    if (cluster.brokerPool.brokers[node] === undefined) {
+      await this.refresh();
+      ({ cluster } = await this.#connected());
+    }
+    try {
+      const { connect_timeout } = this.#settings;
+      const broker = await this.#within(connect_timeout, cluster.brokerPool.findBroker({ nodeId: node }), 'connection');
+      return await this.#within(limit, request(broker), 'answer');
+    } catch (thrown) {
+      if (!isBrokersAnswer(thrown)) forget(cluster, node);
+      throw thrown;
+    }
+  }
+
+  /** Makes a request of one broker after the other until one answers; an answer that is an error is an answer. */
+  async askAny<Answer>(request: (broker: ClusterBroker) => Promise<Answer>): Promise<Answer> {
+    let { cluster } = await this.#connected();
+    if (Object.keys(cluster.brokerPool.brokers).length === 0) {
+      await this.refresh();
+      ({ cluster } = await this.#connected());
+    }
+    let last: unknown;
+    for (const node of Object.keys(cluster.brokerPool.brokers)) {
+      try {
+        return await this.ask(Number(node), request);
+      } catch (thrown) {
+        if (isBrokersAnswer(thrown)) throw thrown;
+        last = thrown;
+      }
+    }
+    throw last ?? this.#expired(this.#settings.request_timeout, 'answer');
+  }
+
+  /** The broker that makes topics, as of the last `refresh`. */
+  async controller(): Promise<number> {
+    const { cluster } = await this.#connected();
+    const { nodeId } = await this.#within(this.#settings.connect_timeout, cluster.findControllerBroker(), 'connection');
+    return nodeId;
+  }
+
+  error(thrown: unknown, more: { readonly group?: string } = {}): HostspoolError {
+    return toKafkaError(thrown, { brokers: this.#settings.brokers, topic: this.topic, ...more });
+  }
+
+  /** Ends every connection; what waits for an answer is rejected, and nothing connects any more. */
+  close(): void {
+    this.#closed = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
+    this.#link = undefined;
+  }
+
+  #connected(): Promise<Link> {
+    if (this.#link !== undefined) return this.#link;
+    const link = this.#connect();
+    this.#link = link;
+    link.catch(() => {
+      if (this.#link === link) this.#link = undefined;
+    });
+    return link;
+  }
+
+  /** Tries each configured broker once. */
+  async #connect(): Promise<Link> {
+    for (let left = this.#settings.brokers.length; ; left--) {
+      if (this.#closed) throw this.#expired(0, 'connection');
+      const link = this.#open();
+      try {
+        await this.#within(this.#settings.connect_timeout, link.cluster.connect(), 'connection');
+        return link;
+      } catch (thrown) {
+        link.connection.destroy();
+        const { code } = this.error(thrown);
+        if (left <= 1 || (code !== 'KAFKA_UNREACHABLE' && code !== 'KAFKA_TIMEOUT')) throw thrown;
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    const link = this.#connected();
+    const { cluster } = await link;
+    const known = cluster.targetTopics.has(this.topic);
+    try {
+      const asked = known ? cluster.refreshMetadata() : cluster.addTargetTopic(this.topic);
+      await this.#within(this.#settings.request_timeout, asked, 'answer');
+      const found = [...cluster.findTopicPartitionMetadata(this.topic)].sort((a, b) => a.partitionId - b.partitionId);
+      this.#leaders = new Map(found.map(({ partitionId, leader }) => [partitionId, leader]));
+    } catch (thrown) {
+      if (!isBrokersAnswer(thrown) && this.#link === link) this.#drop();
+      throw thrown;
+    }
+  }
+
+  #open(): Link {
+    const connection = KafkaConnection.open({
+      settings: this.#settings,
+      log: this.#log,
+      firstBroker: this.#nextBroker++,
+    });
+    this.#connection = connection;
+    const { logCreator, socketFactory, ...config } = connection.config;
+    if (logCreator === undefined || socketFactory === undefined) throw new TypeError('an incomplete configuration');
+    const cluster = new Cluster({
+      ...config,
+      logger: createLogger({ level: KAFKAJS_LOG_LEVEL, logCreator }),
+      socketFactory,
+      metadataMaxAge: Number.POSITIVE_INFINITY,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      isolationLevel: READ_COMMITTED,
+    });
+    tolerateMissingLeaders(cluster);
+    return { connection, cluster };
+  }
+
+  #within<Result>(limit: number, work: Promise<Result>, what: 'connection' | 'answer'): Promise<Result> {
+    return within(this.#clock, limit, work, () => this.#expired(limit, what));
+  }
+
+  #expired(limit: number, what: 'connection' | 'answer'): HostspoolError {
+    if (this.#closed)
+      return new HostspoolError('KAFKA_ABORTED', 'the connection to Kafka was given up', { retryable: true });
+    const from = this.#settings.brokers.join(', ');
+    return new HostspoolError('KAFKA_TIMEOUT', `no ${what} from ${from} within ${formatDuration(limit)}`, {
+      hint: 'look at the brokers’ load, and for a firewall that drops packets',
+      retryable: true,
+    });
+  }
+}
+
+/** Ends the connections to a broker; the next metadata brings it back with new ones. */
+function forget(cluster: Cluster, node: number): void {
+  const broker = cluster.brokerPool.brokers[node];
+  if (broker === undefined) return;
+  const { host, port, pool } = broker.connectionPool;
+  for (const { socket } of pool) socket?.destroy(new Error('the connection was given up'));
+  cluster.removeBroker({ host, port });
+}

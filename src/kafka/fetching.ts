@@ -1,0 +1,272 @@
+/**
+ * Fetches partitions of a topic from their leaders and hands on what comes: one request at a time to each leader, the
+ * leaders side by side, so that a slow or dead one holds up nobody else's partitions.
+ *
+ *   positions? ─▶ request ─▶ answer ─▶ took / out of range ─┐
+ *     ▲  ▲                     │                            │
+ *     │  └─────────────────────┼────────────────────────────┘
+ *     │                        ▼ failed: the whole request, or a partition
+ *     └── metadata ◀── wait (backoff; each partition has its own count of failures)
+ *
+ * A position is asked for before each request and kept nowhere. A partition is in one request at a time, also while it
+ * moves from one leader to another. A partition without a leader fails like one whose leader is away. A request that
+ * is not answered within its time ends its connection (`Brokers`), so that nothing waits for ever.
+ */
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
+import { Backoff, type BackoffSettings } from '../lib/backoff.ts';
+import type { Clock } from '../lib/clock.ts';
+import { HostspoolError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { Brokers } from './brokers.ts';
+import { noLeaderError } from './errors.ts';
+import { type FetchedPartition, fetchFrom } from './fetch-request.ts';
+import { logBounds } from './list-offsets.ts';
+import type { FetchTarget, LogBounds } from './log-session.ts';
+import { decodeRecords, type Records } from './record-batches.ts';
+import { Wakening } from './wakening.ts';
+
+export interface FetchingOptions {
+  readonly brokers: Brokers;
+  readonly partitions: readonly number[];
+  readonly requestTimeout: number;
+  readonly backoff: BackoffSettings;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** A partition that waits for its next attempt. */
+interface Rest {
+  readonly backoff: Backoff;
+  /** By the monotonic clock. */
+  until: number;
+  /** Ask for its leader before the next attempt. */
+  refresh: boolean;
+  code: string | undefined;
+}
+
+/** How long a broker without new messages holds a fetch, ms. */
+const MAX_WAIT_MS = 500;
+const PARTITION_BYTES = 1 << 20;
+const FETCH_BYTES = 8 << 20;
+const OFFSET_OUT_OF_RANGE = 1;
+/** Where partitions wait that nobody leads. */
+const NOBODY = -1;
+
+export class Fetching {
+  readonly #options: FetchingOptions;
+  readonly #target: FetchTarget;
+  readonly #signal: AbortSignal;
+  readonly #loops = new Set<number>();
+  readonly #asked = new Set<number>();
+  readonly #rests = new Map<number, Rest>();
+  readonly #outOfRange = new Map<number, number>();
+  readonly #changed: Wakening;
+  readonly #over = Promise.withResolvers<void>();
+  /** What the target threw, which it must not. */
+  readonly #crash = Promise.withResolvers<never>();
+  #leaders: ReadonlyMap<number, number> | undefined;
+  #turn = 0;
+
+  constructor(options: FetchingOptions, target: FetchTarget, signal: AbortSignal) {
+    this.#options = options;
+    this.#target = target;
+    this.#signal = signal;
+    this.#changed = new Wakening(options.clock, signal);
+    signal.addEventListener('abort', () => this.#over.resolve(), { once: true });
+    if (signal.aborted) this.#over.resolve();
+  }
+
+  /** The target's positions may have changed. */
+  wake(): void {
+    this.#changed.wake();
+  }
+
+  /** Until the signal aborts; then nothing is handed on any more, whatever is still under way. */
+  async run(): Promise<void> {
+    this.#startLoops();
+    await Promise.race([this.#over.promise, this.#crash.promise]);
+  }
+
+  /** Whoever leads a partition has a loop; leaders change while the loops run, so each of them looks. */
+  #startLoops(): void {
+    const { leaders } = this.#options.brokers;
+    if (leaders !== this.#leaders) {
+      this.#leaders = leaders;
+      // A loop may wait that leads more by now.
+      this.#changed.wake();
+    }
+    for (const partition of this.#options.partitions) {
+      const leader = this.#leaderOf(partition);
+      if (this.#loops.has(leader)) continue;
+      this.#loops.add(leader);
+      this.#fetchFrom(leader).catch(this.#crash.reject);
+    }
+  }
+
+  #leaderOf(partition: number): number {
+    return this.#options.brokers.leaderOf(partition) ?? NOBODY;
+  }
+
+  /** One leader's partitions, as long as it leads any. */
+  async #fetchFrom(leader: number): Promise<void> {
+    while (!this.#signal.aborted) {
+      this.#startLoops();
+      const led = this.#options.partitions.filter((partition) => this.#leaderOf(partition) === leader);
+      if (led.length === 0) break;
+      const now = this.#options.clock.monotonic();
+      const free = led.filter((each) => !this.#asked.has(each) && (this.#rests.get(each)?.until ?? 0) <= now);
+      const stale = free.filter((each) => this.#rests.get(each)?.refresh === true);
+      if (stale.length > 0) {
+        await this.#refresh(stale);
+        continue;
+      }
+      const positions = free.length === 0 ? undefined : this.#target.positions(this.#inTurn(free));
+      if (positions === undefined || positions.size === 0) await this.#changed.wait(this.#shortestRest(led, now));
+      else await this.#request(leader, positions);
+    }
+    this.#loops.delete(leader);
+  }
+
+  /** Each partition comes first in its turn: only the first is sure to get a batch that is larger than the bounds. */
+  #inTurn(partitions: readonly number[]): number[] {
+    const first = this.#turn++ % partitions.length;
+    return [...partitions.slice(first), ...partitions.slice(0, first)];
+  }
+
+  #shortestRest(partitions: readonly number[], now: number): number | undefined {
+    const left = partitions.map((each) => (this.#rests.get(each)?.until ?? 0) - now).filter((ms) => ms > 0);
+    return left.length === 0 ? undefined : Math.min(...left);
+  }
+
+  async #request(leader: number, positions: ReadonlyMap<number, number>): Promise<void> {
+    const partitions = [...positions.keys()];
+    for (const partition of partitions) this.#asked.add(partition);
+    try {
+      const answer = await this.#ask(leader, positions);
+      if (answer instanceof HostspoolError) this.#failed(partitions, answer);
+      else await this.#handOut(positions, answer);
+    } finally {
+      for (const partition of partitions) this.#asked.delete(partition);
+      // Whoever leads one of them now may have waited for this answer.
+      if (partitions.some((partition) => this.#leaderOf(partition) !== leader)) this.#changed.wake();
+    }
+  }
+
+  async #ask(
+    leader: number,
+    positions: ReadonlyMap<number, number>,
+  ): Promise<readonly FetchedPartition[] | HostspoolError> {
+    const { brokers, requestTimeout } = this.#options;
+    const { topic } = brokers;
+    const wanted = {
+      ...{ topic, positions },
+      ...{ maxWait: MAX_WAIT_MS, maxBytes: FETCH_BYTES, partitionBytes: PARTITION_BYTES },
+    };
+    try {
+      if (leader === NOBODY) throw noLeaderError(topic, [...positions.keys()][0] as number);
+      return await brokers.ask(leader, (broker) => fetchFrom(broker, wanted), MAX_WAIT_MS + requestTimeout);
+    } catch (thrown) {
+      return brokers.error(thrown);
+    }
+  }
+
+  async #handOut(positions: ReadonlyMap<number, number>, answer: readonly FetchedPartition[]): Promise<void> {
+    const failures: { partition: number; error: HostspoolError }[] = [];
+    for (const fetched of answer) {
+      const { partition } = fetched;
+      const position = positions.get(partition);
+      if (position === undefined) continue;
+      const error =
+        fetched.errorCode === OFFSET_OUT_OF_RANGE
+          ? await this.#tellOutOfRange(partition, position)
+          : await this.#take(fetched, position);
+      if (error !== undefined) failures.push({ partition, error });
+    }
+    for (const [, alike] of Map.groupBy(failures, ({ error }) => error.code)) {
+      const partitions = alike.map(({ partition }) => partition);
+      for (const { error } of alike.slice(0, 1)) this.#failed(partitions, error);
+    }
+  }
+
+  /** Hands on what came of a partition; returns what was wrong with it. */
+  async #take(fetched: FetchedPartition, position: number): Promise<HostspoolError | undefined> {
+    const { partition, errorCode, end, aborted, records } = fetched;
+    let decoded: Records;
+    try {
+      if (errorCode !== 0) throw createErrorFromCode(errorCode);
+      decoded = await decodeRecords(records, position, aborted);
+    } catch (thrown) {
+      return this.#options.brokers.error(thrown);
+    }
+    if (this.#signal.aborted) return undefined;
+    this.#rests.delete(partition);
+    this.#outOfRange.delete(partition);
+    this.#target.took({ partition, position, ...decoded, end });
+    return undefined;
+  }
+
+  async #tellOutOfRange(partition: number, position: number): Promise<HostspoolError | undefined> {
+    const { brokers, log } = this.#options;
+    let bounds: LogBounds | undefined;
+    try {
+      bounds = (await logBounds(brokers, [partition])).get(partition);
+      if (bounds === undefined) throw noLeaderError(brokers.topic, partition);
+    } catch (thrown) {
+      return brokers.error(thrown);
+    }
+    if (this.#signal.aborted) return undefined;
+    // Told once already, and the same position was asked for again: not in a circle without a rest.
+    if (this.#outOfRange.get(partition) === position) this.#rest([partition], undefined);
+    this.#outOfRange.set(partition, position);
+    log.debug({ event: 'offset_out_of_range', partition, position, ...bounds });
+    this.#target.outOfRange(partition, position, bounds);
+    return undefined;
+  }
+
+  async #refresh(stale: readonly number[]): Promise<void> {
+    try {
+      await this.#options.brokers.refresh();
+      for (const partition of stale) {
+        const rest = this.#rests.get(partition);
+        if (rest !== undefined) rest.refresh = false;
+      }
+    } catch (thrown) {
+      this.#failed(stale, this.#options.brokers.error(thrown));
+    }
+  }
+
+  #failed(partitions: readonly number[], error: HostspoolError): void {
+    if (this.#signal.aborted) return;
+    const told = partitions.every((partition) => this.#rests.get(partition)?.code === error.code);
+    const wait = this.#rest(partitions, error);
+    const fields = { event: 'fetch_failed', partitions, err: error, next_attempt_in_ms: Math.round(wait) };
+    const { log } = this.#options;
+    if (error.code === 'KAFKA_UNKNOWN_TOPIC' || error.code === 'KAFKA_NO_LEADER') {
+      if (!told) log.warn(fields, error.message);
+    } else if (error.retryable) log.warn(fields, error.message);
+    else log.error(fields, error.message);
+    this.#target.failed(partitions, error);
+  }
+
+  /** One wait for all of them, so that they are asked for together again. */
+  #rest(partitions: readonly number[], error: HostspoolError | undefined): number {
+    const { backoff: settings, random, clock } = this.#options;
+    const rests = partitions.map((partition) => {
+      const rest = this.#rests.get(partition) ?? newRest(settings, random);
+      this.#rests.set(partition, rest);
+      return rest;
+    });
+    const wait = Math.max(0, ...rests.map(({ backoff }) => backoff.failed()).slice(0, 1));
+    for (const rest of rests) {
+      rest.until = clock.monotonic() + wait;
+      rest.refresh = error !== undefined && error.code !== 'KAFKA_CORRUPT';
+      rest.code = error?.code;
+    }
+    return wait;
+  }
+}
+
+function newRest(settings: BackoffSettings, random: () => number): Rest {
+  return { backoff: new Backoff(settings, random), until: 0, refresh: false, code: undefined };
+}
