@@ -24,7 +24,7 @@ export interface OpenOptions {
 export function openSink(settings: SinkSettings, log: Log, { existing = false }: OpenOptions = {}): SampleDatabase {
   const { writer, sqlserver, sqlite } = settings;
   if (writer.sink === 'sqlite') {
-    return SqliteSink.open({ path: sqlite.path, existing, ...(existing ? { busyTimeout: PATIENT_MS } : {}) });
+    return SqliteSink.open({ path: sqlite.path, existing, log, ...(existing ? { busyTimeout: PATIENT_MS } : {}) });
   }
   return new SqlServerSink({ settings: sqlserver, log });
 }
