@@ -12,7 +12,8 @@
  * Only what begins at `next` extends it, so nothing can be skipped, whatever the client, a rebalance or the log does:
  * an answer to another position is dropped, and `position` then says `next` again. Where the log itself lacks
  * something, that becomes a hole, which waits in its place like a chunk: it reaches the database in the same
- * transaction as the offset that passes over it.
+ * transaction as the offset that passes over it. The database's offset stands behind a message, never behind offsets
+ * that hold none (control records, compaction): so there is evidence to compare with whenever reading begins there.
  *
  * Nothing that advances `next` is taken later than PROOF_MS after the last such answer without looking at the log
  * first (log-check.ts).
@@ -53,6 +54,7 @@ export class Interval {
   #isNew = true;
   #provenAt: number;
   #end: number | undefined;
+  #isLoading = false;
 
   /** `stored`: what the database has; undefined: nothing yet, so reading begins at the log's beginning. */
   constructor(partition: number, stored: StoredOffset | undefined, clock: Clock, log: Log) {
@@ -85,8 +87,9 @@ export class Interval {
   get lag(): number {
     if (this.#end === undefined) return 0;
     const sameEpoch = this.#loaded?.epoch === this.#epoch;
+    const isAll = this.isEmpty && !this.#isLoading;
     const begin = sameEpoch ? this.#loaded?.next : this.#waiting.begin?.offset;
-    return Math.max(0, this.#end - (begin ?? this.#next));
+    return Math.max(0, this.#end - (isAll ? this.#next : (begin ?? this.#next)));
   }
 
   /** Where to fetch next. */
@@ -129,6 +132,7 @@ export class Interval {
   /** What the next load takes of it: all that waits, but at most so much; undefined where that is nothing. */
   cut(maxMessages: number, maxBytes: number): Part | undefined {
     const piece = this.#waiting.cut(maxMessages, maxBytes);
+    if (piece !== undefined) this.#isLoading = true;
     return piece === undefined ? undefined : { partition: this.partition, ...piece, move: this.#moveTo(piece) };
   }
 
@@ -139,10 +143,12 @@ export class Interval {
 
   /** The part was not loaded: it waits again. */
   putBack(part: Part): void {
+    this.#isLoading = false;
     this.#waiting.putBack(part);
   }
 
   committed({ epoch, next, evidence }: Part): void {
+    this.#isLoading = false;
     this.#loaded = { epoch, next, evidence };
   }
 
@@ -181,14 +187,17 @@ export class Interval {
   #accept(batch: FetchedBatch, now: number): number {
     if (batch.next <= this.#next) return 0;
     const messages = from(batch.messages, this.#next);
+    const [first] = messages;
     const last = messages.at(-1);
-    const known = last === undefined ? undefined : lastTaken(last);
-    if (messages[0] !== undefined) this.#beganAt ??= timeOf(messages[0]);
-    this.#waiting.push(decodeChunk(this.#epoch, messages, batch.next, known, now));
     this.#next = batch.next;
     this.#isNew = false;
-    if (known !== undefined) this.#check.took(known);
     this.#provenAt = now;
+    // Offsets without a message are passed over here only: the database stays where there is evidence.
+    if (first === undefined || last === undefined) return 0;
+    const known = lastTaken(last);
+    this.#beganAt ??= timeOf(first);
+    this.#waiting.push(decodeChunk(this.#epoch, messages, known, now));
+    this.#check.took(known);
     return messages.length;
   }
 
