@@ -18,6 +18,7 @@
  * Nothing that advances `next` is taken later than PROOF_MS after the last such answer without looking at the log
  * first (log-check.ts).
  */
+import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
 import type { FetchedBatch, FetchedMessage, LogBounds } from '../kafka/log-session.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -54,7 +55,8 @@ export class Interval {
   #isNew = true;
   #provenAt: number;
   #end: number | undefined;
-  #isLoading = false;
+  /** Where the part that is in a load begins. */
+  #inLoad: LogPosition | undefined;
 
   /** `stored`: what the database has; undefined: nothing yet, so reading begins at the log's beginning. */
   constructor(partition: number, stored: StoredOffset | undefined, clock: Clock, log: Log) {
@@ -86,10 +88,9 @@ export class Interval {
   /** Messages of the log that are not loaded, as far as is known. */
   get lag(): number {
     if (this.#end === undefined) return 0;
-    const sameEpoch = this.#loaded?.epoch === this.#epoch;
-    const isAll = this.isEmpty && !this.#isLoading;
-    const begin = sameEpoch ? this.#loaded?.next : this.#waiting.begin?.offset;
-    return Math.max(0, this.#end - (isAll ? this.#next : (begin ?? this.#next)));
+    const first = this.#inLoad ?? this.#waiting.begin;
+    if (first === undefined) return Math.max(0, this.#end - this.#next);
+    return Math.max(0, this.#end - (first.epoch === this.#epoch ? first.offset : 0));
   }
 
   /** Where to fetch next. */
@@ -131,8 +132,9 @@ export class Interval {
 
   /** What the next load takes of it: all that waits, but at most so much; undefined where that is nothing. */
   cut(maxMessages: number, maxBytes: number): Part | undefined {
+    const { begin } = this.#waiting;
     const piece = this.#waiting.cut(maxMessages, maxBytes);
-    if (piece !== undefined) this.#isLoading = true;
+    if (piece !== undefined) this.#inLoad = begin;
     return piece === undefined ? undefined : { partition: this.partition, ...piece, move: this.#moveTo(piece) };
   }
 
@@ -143,12 +145,12 @@ export class Interval {
 
   /** The part was not loaded: it waits again. */
   putBack(part: Part): void {
-    this.#isLoading = false;
+    this.#inLoad = undefined;
     this.#waiting.putBack(part);
   }
 
   committed({ epoch, next, evidence }: Part): void {
-    this.#isLoading = false;
+    this.#inLoad = undefined;
     this.#loaded = { epoch, next, evidence };
   }
 

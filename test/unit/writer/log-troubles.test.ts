@@ -87,7 +87,7 @@ describe('a topic that is made anew', () => {
   });
 
   it('loses nothing that was gathered and not yet loaded', async () => {
-    using world = new WritingWorld(1, { 'writer.batch_timeout': '10m' });
+    using world = new WritingWorld(1, { 'writer.batch_timeout': '5m' });
     const host = sent(world, 3);
     world.start();
     await world.clock.advance(1000);

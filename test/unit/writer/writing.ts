@@ -236,8 +236,8 @@ export class WritingWorld implements Disposable {
   }
 
   rows(): string[] {
-    return this.query<{ id: string }>('SELECT lower(hex(event_id)) AS id FROM server_metrics ORDER BY id').map(
-      ({ id }) => id,
+    return this.query<{ event: string }>('SELECT lower(hex(event_id)) AS event FROM server_metrics ORDER BY id').map(
+      ({ event }) => event,
     );
   }
 
