@@ -1,4 +1,6 @@
 /** What the T-SQL files say of columns, held against the lists that the code has. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { HOLE_REASONS } from '../../../../src/accounts/reasons.ts';
 import { READER_REASONS } from '../../../../src/sample/decode-notes.ts';
@@ -91,6 +93,12 @@ describe('the schema on SQL Server', () => {
       [...reasons, 'other'].map((reason) => `lost_${reason}`).sort(),
     );
     for (const reason of [...reasons, ...HOLE_REASONS]) expect(sql.split(`N''${reason}''`)).toHaveLength(3);
+  });
+
+  it('is documented: every table, every view, every reason', () => {
+    const documentation = readFileSync(join(import.meta.dirname, '../../../../docs/schema.md'), 'utf8');
+    const objects = [...sql.matchAll(/CREATE (?:TABLE|VIEW) dbo\.(\w+)/g)].map(([, name]) => name as string);
+    for (const name of [...objects, ...LOSS_REASONS, ...READER_REASONS]) expect(documentation).toContain(`\`${name}\``);
   });
 
   it('lets the writer’s role do to each table what the statements do, and nothing more', () => {
