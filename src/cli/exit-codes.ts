@@ -9,7 +9,7 @@ export const EXIT = {
   failed: 1,
   /** The command line or the settings are wrong: trying again changes nothing. */
   usage: 2,
-  /** Another process holds the spool, or there is none; `migrate --status`: migrations are missing. */
+  /** Another process holds the spool, or there is none; writers still read; `migrate --status`: migrations are missing. */
   refused: 3,
 } as const;
 
@@ -19,13 +19,12 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'KAFKA_BROKERS_MISSING',
   'KAFKA_TLS_FILE',
   'KAFKA_SASL_SETTINGS',
-  'MODE_MISSING',
   'SPOOL_GROUP',
   'SPOOL_FOREIGN',
   'SINK_SETTINGS',
   'SINK_TLS_FILE',
 ]);
-const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING']);
+const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING', 'KAFKA_GROUP_ACTIVE']);
 
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof HostspoolError)) return EXIT.failed;

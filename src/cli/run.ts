@@ -1,19 +1,21 @@
-/** `hostspool [--mode=…]`: runs the agent, or local mode, until it is told to stop. */
+/** `hostspool [--mode=…]`: runs the agent, the writer, or local mode, until it is told to stop. */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { Agent, type Service } from '../agent/agent.ts';
+import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
-import { asError, HostspoolError } from '../lib/errors.ts';
+import { asError } from '../lib/errors.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
+import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
+import { openWriter } from '../writer/open-writer.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { runStatus, statusOptions } from './status.ts';
 
 export const runCommand: CommandModule = {
   command: '$0',
-  describe: 'Run: as the agent, or with --mode=local without any server.',
+  describe: 'Run: as the agent, with --mode=writer from Kafka into a database, with --mode=local without any server.',
   builder: (yargs) =>
     statusOptions(settingsOptions(yargs as Argv))
       .implies('json', 'status')
@@ -37,15 +39,15 @@ async function printVersion(): Promise<void> {
 
 async function runService(argv: ArgumentsCamelCase): Promise<void> {
   const loaded = settingsFrom(argv);
-  if (loaded.settings.mode === 'writer') throw noWriter();
   requireFor(loaded.settings.mode, loaded.settings);
   const log = await openLog(loaded.settings.log);
   for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
 
   let current = loaded;
   let service: Service | undefined;
+  // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (service !== undefined) current = reload(argv, current, service, log);
+    if (service !== undefined) current = reload(argv, loaded, current, service, log);
   });
   service = openService(loaded, log);
   await service.run(signals.stop);
@@ -59,22 +61,22 @@ function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
     case 'local':
       return LocalMode.open(settings, clock, log);
     case 'writer':
-      throw noWriter();
+      return openWriter(settings, clock, log);
   }
 }
 
-function noWriter(): HostspoolError {
-  return new HostspoolError('MODE_MISSING', 'this version has no writer mode yet', {
-    hint: 'it has --mode=agent and --mode=local',
-  });
-}
-
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */
-function reload(argv: ArgumentsCamelCase, current: LoadedSettings, service: Service, log: LeveledLog): LoadedSettings {
+function reload(
+  argv: ArgumentsCamelCase,
+  started: LoadedSettings,
+  current: LoadedSettings,
+  service: Service,
+  log: LeveledLog,
+): LoadedSettings {
   try {
     const loaded = settingsFrom(argv);
     requireFor(loaded.settings.mode, loaded.settings);
-    const changes = liveChanges(current.settings, loaded.settings);
+    const changes = liveChanges(started.settings, current.settings, loaded.settings);
     service.apply(loaded.settings);
     log.setLevel(loaded.settings.log.level);
     log.info({ event: 'settings_reloaded', changed: Object.keys(changes.live) });

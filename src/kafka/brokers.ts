@@ -14,17 +14,16 @@
  * - A broker that fails costs its own connections alone. When nobody can be asked for metadata any more, everything is
  *   ended and the next call begins with the next configured broker: kafkajs does not always find back by itself.
  */
-import Cluster, { type ClusterBroker } from 'kafkajs/src/cluster/index.js';
-import { createLogger } from 'kafkajs/src/loggers/index.js';
+import type { ClusterBroker, ClusterMetadata } from 'kafkajs/src/cluster/index.js';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
-import { KafkaConnection } from './connection.ts';
+import { forgetBroker, type Link, openLink } from './cluster-link.ts';
+import type { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
-import { KAFKAJS_LOG_LEVEL } from './log.ts';
-import { tolerateMissingLeaders } from './missing-leaders.ts';
 import { within } from './time-limit.ts';
 
 export interface BrokersOptions {
@@ -33,13 +32,6 @@ export interface BrokersOptions {
   readonly log: Log;
   readonly clock: Clock;
 }
-
-interface Link {
-  readonly connection: KafkaConnection;
-  readonly cluster: Cluster;
-}
-
-const READ_COMMITTED = 1;
 
 export class Brokers {
   readonly topic: string;
@@ -50,6 +42,7 @@ export class Brokers {
   #refreshing: Promise<void> | undefined;
   /** Partition to leader, -1 for none. */
   #leaders: ReadonlyMap<number, number> = new Map();
+  #metadata: ClusterMetadata | undefined;
   /** What is open, or being opened. */
   #connection: KafkaConnection | undefined;
   #nextBroker: number;
@@ -66,6 +59,11 @@ export class Brokers {
   /** Connects at the first request. */
   static create(options: BrokersOptions): Brokers {
     return new Brokers(options);
+  }
+
+  /** What was last heard of the cluster; undefined before the first `refresh`. */
+  get metadata(): ClusterMetadata | undefined {
+    return this.#metadata;
   }
 
   /** What was last heard of the topic: another object each time. */
@@ -100,7 +98,7 @@ export class Brokers {
   ): Promise<Answer> {
     let { cluster } = await this.#connected();
     if (cluster.brokerPool.brokers[node] === undefined) {
-      await this.refresh();
+      await this.#learn();
       ({ cluster } = await this.#connected());
     }
     try {
@@ -108,7 +106,7 @@ export class Brokers {
       const broker = await this.#within(connect_timeout, cluster.brokerPool.findBroker({ nodeId: node }), 'connection');
       return await this.#within(limit, request(broker), 'answer');
     } catch (thrown) {
-      if (!isBrokersAnswer(thrown)) forget(cluster, node);
+      if (!isBrokersAnswer(thrown)) forgetBroker(cluster, node);
       throw thrown;
     }
   }
@@ -117,7 +115,7 @@ export class Brokers {
   async askAny<Answer>(request: (broker: ClusterBroker) => Promise<Answer>): Promise<Answer> {
     let { cluster } = await this.#connected();
     if (Object.keys(cluster.brokerPool.brokers).length === 0) {
-      await this.refresh();
+      await this.#learn();
       ({ cluster } = await this.#connected());
     }
     let last: unknown;
@@ -132,13 +130,6 @@ export class Brokers {
     throw last ?? this.#expired(this.#settings.request_timeout, 'answer');
   }
 
-  /** The broker that makes topics, as of the last `refresh`. */
-  async controller(): Promise<number> {
-    const { cluster } = await this.#connected();
-    const { nodeId } = await this.#within(this.#settings.connect_timeout, cluster.findControllerBroker(), 'connection');
-    return nodeId;
-  }
-
   error(thrown: unknown, more: { readonly group?: string } = {}): HostspoolError {
     return toKafkaError(thrown, { brokers: this.#settings.brokers, topic: this.topic, ...more });
   }
@@ -147,6 +138,13 @@ export class Brokers {
   close(): void {
     this.#closed = true;
     this.#drop();
+  }
+
+  /** The brokers are known whatever is said of the topic. */
+  async #learn(): Promise<void> {
+    await this.refresh().catch((thrown) => {
+      if (!isBrokersAnswer(thrown)) throw thrown;
+    });
   }
 
   #drop(): void {
@@ -184,38 +182,29 @@ export class Brokers {
   async #refresh(): Promise<void> {
     const link = this.#connected();
     const { cluster } = await link;
-    const known = cluster.targetTopics.has(this.topic);
     try {
+      const known = cluster.targetTopics.has(this.topic);
       const asked = known ? cluster.refreshMetadata() : cluster.addTargetTopic(this.topic);
       await this.#within(this.#settings.request_timeout, asked, 'answer');
-      const found = [...cluster.findTopicPartitionMetadata(this.topic)].sort((a, b) => a.partitionId - b.partitionId);
-      this.#leaders = new Map(found.map(({ partitionId, leader }) => [partitionId, leader]));
     } catch (thrown) {
       if (!isBrokersAnswer(thrown) && this.#link === link) this.#drop();
       throw thrown;
     }
+    const { metadata } = cluster.brokerPool;
+    if (metadata === null) throw new TypeError('no metadata after they were asked for');
+    this.#metadata = metadata;
+    const code = metadata.failedTopics.get(this.topic);
+    if (code !== undefined) throw createErrorFromCode(code);
+    const found = metadata.topicMetadata.find(({ topic }) => topic === this.topic)?.partitionMetadata ?? [];
+    this.#leaders = new Map(
+      [...found].sort((a, b) => a.partitionId - b.partitionId).map(({ partitionId, leader }) => [partitionId, leader]),
+    );
   }
 
   #open(): Link {
-    const connection = KafkaConnection.open({
-      settings: this.#settings,
-      log: this.#log,
-      firstBroker: this.#nextBroker++,
-    });
-    this.#connection = connection;
-    const { logCreator, socketFactory, ...config } = connection.config;
-    if (logCreator === undefined || socketFactory === undefined) throw new TypeError('an incomplete configuration');
-    const cluster = new Cluster({
-      ...config,
-      logger: createLogger({ level: KAFKAJS_LOG_LEVEL, logCreator }),
-      socketFactory,
-      metadataMaxAge: Number.POSITIVE_INFINITY,
-      allowAutoTopicCreation: false,
-      maxInFlightRequests: null,
-      isolationLevel: READ_COMMITTED,
-    });
-    tolerateMissingLeaders(cluster);
-    return { connection, cluster };
+    const link = openLink(this.#settings, this.#log, this.#nextBroker++);
+    this.#connection = link.connection;
+    return link;
   }
 
   #within<Result>(limit: number, work: Promise<Result>, what: 'connection' | 'answer'): Promise<Result> {
@@ -231,13 +220,4 @@ export class Brokers {
       retryable: true,
     });
   }
-}
-
-/** Ends the connections to a broker; the next metadata brings it back with new ones. */
-function forget(cluster: Cluster, node: number): void {
-  const broker = cluster.brokerPool.brokers[node];
-  if (broker === undefined) return;
-  const { host, port, pool } = broker.connectionPool;
-  for (const { socket } of pool) socket?.destroy(new Error('the connection was given up'));
-  cluster.removeBroker({ host, port });
 }

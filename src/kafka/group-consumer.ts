@@ -61,12 +61,17 @@ export class KafkaGroupConsumer implements GroupConsumer {
       rebalanceTimeout: session_timeout,
       requestTimeout: request_timeout,
     });
+    const returned = new Backoff(this.#options.backoff, this.#options.random);
     try {
       for (;;) {
         const generation = await this.#join(membership, brokers, signal);
         if (generation === undefined) return;
-        await this.#use(this.#open(membership, brokers, generation), use, signal, brokers);
+        const session = this.#open(membership, brokers, generation);
+        await this.#use(session, use, signal, brokers);
         if (signal.aborted) return;
+        // Whoever gives a session back before its end upsets the group each time: not without a rest.
+        if (session.reason === 'given_back') await this.#options.clock.sleep(returned.failed(), signal);
+        else returned.succeeded();
       }
     } finally {
       brokers.close();
@@ -161,8 +166,8 @@ export class KafkaGroupConsumer implements GroupConsumer {
 /** A topic that is missing is told once; a broker that is away, with each attempt. */
 function tell(log: Log, error: HostspoolError, wait: number, again: boolean): void {
   const fields = { event: 'group_join_failed', err: error, next_attempt_in_ms: Math.round(wait) };
-  if (error.code === 'KAFKA_UNKNOWN_TOPIC') {
-    if (!again) log.warn(fields, error.message);
-  } else if (error.retryable) log.warn(fields, error.message);
+  const passes = error.retryable || error.code === 'KAFKA_UNKNOWN_TOPIC';
+  if (again && error.code === 'KAFKA_UNKNOWN_TOPIC') log.debug(fields, error.message);
+  else if (passes) log.warn(fields, error.message);
   else log.error(fields, error.message);
 }

@@ -9,9 +9,9 @@
  * load and acknowledgement it is the same samples again, and after a restored backup of the spool it may be new ones
  * under old row ids. The event_id tells them apart; the offset only fences.
  */
-import { type Account, written } from '../accounts/account.ts';
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Log } from '../lib/log.ts';
+import { AccountCache } from '../sink/account-cache.ts';
 import { hostChanges } from '../sink/host-changes.ts';
 import type { LoadOutcome, LogReader, OffsetMove, Sink, StoredOffset } from '../sink/sink.ts';
 import type { PendingNote, SpooledSample } from '../spool/spool.ts';
@@ -23,14 +23,15 @@ const GROUP = 'local';
 export class BatchLoader {
   readonly #sink: Sink;
   readonly #log: Log;
+  readonly #accounts: AccountCache;
   #topic: string | undefined;
   /** null: the sink has none; undefined: not known. */
   #offset: StoredOffset | null | undefined;
-  #accounts = new Map<string, Account>();
 
   constructor(sink: Sink, log: Log) {
     this.#sink = sink;
     this.#log = log;
+    this.#accounts = new AccountCache(sink);
   }
 
   /** `samples`: in order, at least one. Rejects with the sink's HostspoolError. */
@@ -48,7 +49,7 @@ export class BatchLoader {
       const stored = await this.#stored(reader);
       const beganAt = stored?.began_at ?? (samples[0] as SpooledSample).takenAt;
       const batch = decodeBatch(samples, notes, beganAt, this.#log);
-      const changes = advanceAll(await this.#read(batch), batch.events);
+      const changes = advanceAll(await this.#accounts.read(runsOf(batch.events)), batch.events);
       const move = moveOf(stored, batch, beganAt);
       const outcome = await this.#sink.load({
         ...reader,
@@ -61,7 +62,7 @@ export class BatchLoader {
       if (outcome.kind === 'committed') {
         known = true;
         this.#offset = move;
-        for (const { after } of changes) this.#accounts.set(after.run_id, written(after));
+        this.#accounts.committed(changes);
       }
       return { ...outcome, undecodable: batch.undecodable };
     } finally {
@@ -72,7 +73,7 @@ export class BatchLoader {
   /** What is cached is read again by the next load. */
   forget(): void {
     this.#offset = undefined;
-    this.#accounts.clear();
+    this.#accounts.forget();
   }
 
   async #stored(reader: LogReader): Promise<StoredOffset | null> {
@@ -80,22 +81,6 @@ export class BatchLoader {
       this.#offset = (await this.#sink.readOffsets(reader, [PARTITION])).get(PARTITION) ?? null;
     }
     return this.#offset;
-  }
-
-  /** The accounts of the batch's runs; those of other runs leave the cache. */
-  async #read(batch: SpooledBatch): Promise<ReadonlyMap<string, Account>> {
-    const accounts = new Map<string, Account>();
-    const unknown: string[] = [];
-    for (const run of runsOf(batch.events)) {
-      const cached = this.#accounts.get(run);
-      if (cached === undefined) unknown.push(run);
-      else accounts.set(run, cached);
-    }
-    if (unknown.length > 0) {
-      for (const [run, account] of await this.#sink.readAccounts(unknown)) accounts.set(run, account);
-    }
-    this.#accounts = accounts;
-    return accounts;
   }
 }
 

@@ -1,0 +1,241 @@
+/**
+ * Loads batches, one after the other, and holds on to each until the database has it.
+ *
+ *   compose ─▶ dead letters acknowledged ─▶ accounts (cached) ─▶ load ─┬─ committed ─▶ done
+ *      ▲                                                              ├─ fenced ────▶ the session reads the offsets
+ *      ├── accounts read again ◀──────────────────────── stale ───────┤
+ *      ├── wait (load-failure.ts says how long) ◀──────── error ──────┤
+ *      └── guilty rows become dead letters ◀───────────── data ───────┘
+ *
+ * After an error nobody knows whether it was committed. The same batch is loaded again; if it was, its offsets have
+ * moved, and the fence says so. Accounts that were cached are forgotten whenever a load is not known to be committed.
+ * A batch leaves this loop committed, fenced, or abandoned because its session has ended; never dropped.
+ */
+import { advanceAll, runsOf } from '../accounts/advance-all.ts';
+import type { Clock } from '../lib/clock.ts';
+import { asError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { DecodedSample } from '../sample/decode.ts';
+import { AccountCache } from '../sink/account-cache.ts';
+import { hostChanges } from '../sink/host-changes.ts';
+import type { LoadOutcome, LogReader, OffsetMove, Sink } from '../sink/sink.ts';
+import { refuse } from './chunk.ts';
+import { type Composed, compose } from './compose.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { Explanations } from './explanations.ts';
+import { findGuiltyRows, type GuiltyRow } from './guilty-rows.ts';
+import type { Batch } from './intervals.ts';
+import { failureKind } from './load-failure.ts';
+import type { Patience } from './patience.ts';
+
+export interface LoaderOptions {
+  readonly reader: LogReader;
+  readonly sink: Sink;
+  readonly deadLetters: DeadLetters;
+  /** How long rows are kept, ms; 0: for ever. */
+  readonly retention: number;
+  /** Between attempts at the database. */
+  readonly patience: Patience;
+  /** Between attempts at the dead-letter topic. */
+  readonly letterPatience: Patience;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** `abandoned`: the session ended first; what the database has of the batch is not known. */
+export type LoadEnd = 'committed' | 'fenced' | 'abandoned';
+
+/** After so many failures in a row that nobody can name it may be the rows. */
+const UNKNOWN_IN_A_ROW = 3;
+/** So many rows in a row, without one that was taken, are not all guilty. */
+const GUILTY_IN_A_ROW = 10;
+/** How much the newest load counts in the mean time of a load. */
+const NEWEST = 0.2;
+
+/** A rehearsal met the fence: the load is fenced, whatever the database said of its rows first. */
+class Fenced extends Error {}
+
+export class Loader {
+  readonly #options: LoaderOptions;
+  readonly #accounts: AccountCache;
+  readonly #explanations: Explanations;
+  #guiltyInARow = 0;
+  #counts = { loads: 0, loaded: 0, duplicates: 0, loadMs: 0 };
+  #meanMs = 0;
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+    this.#accounts = new AccountCache(options.sink);
+    this.#explanations = new Explanations(options.sink, options.reader);
+  }
+
+  /** Loads committed since the start, rows inserted, rows that were there already, and the time of all loads, ms. */
+  get counts(): Readonly<{ loads: number; loaded: number; duplicates: number; loadMs: number }> {
+    return this.#counts;
+  }
+
+  /** How long a load takes lately, ms. */
+  get meanMs(): number {
+    return this.#meanMs;
+  }
+
+  /** What was known of the accounts and holes is another session's. Rejects with the sink's HostspoolError. */
+  async beginSession(): Promise<void> {
+    this.#accounts.forget();
+    await this.#explanations.refresh(true);
+  }
+
+  /** Never rejects. */
+  async load(batch: Batch, signal: AbortSignal): Promise<LoadEnd> {
+    let unknown = 0;
+    while (!signal.aborted) {
+      const composed = compose(batch, this.#oldest());
+      if (!(await this.#sendDeadLetters(composed, signal))) break;
+      try {
+        const outcome = await this.#attempt(composed);
+        if (outcome.kind !== 'stale') return outcome.kind;
+        this.#options.log.debug({ event: 'load_stale', runs: outcome.runs.length });
+      } catch (thrown) {
+        const error = asError(thrown);
+        const kind = failureKind(error);
+        unknown = kind === 'unknown' ? unknown + 1 : 0;
+        const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;
+        if (!mayBeRows) await this.#options.patience.failed('load_failed', error, signal);
+        else if (await this.#lookForGuilty(batch, composed, error, signal)) return 'fenced';
+      }
+    }
+    return 'abandoned';
+  }
+
+  /** Runs have unexplained gaps that a hole may explain. */
+  get explanationsDue(): boolean {
+    return this.#explanations.due;
+  }
+
+  /** Explains gaps without a message at hand; `move` is one that moves nothing. One attempt; never rejects. */
+  async explain(move: OffsetMove, signal: AbortSignal): Promise<LoadEnd> {
+    const nothing = { rows: [], samples: [], events: [], holes: [], deadLetters: [] };
+    try {
+      const outcome = await this.#attempt({ ...nothing, moves: [move] });
+      return outcome.kind === 'stale' ? 'abandoned' : outcome.kind;
+    } catch (error) {
+      await this.#options.patience.failed('load_failed', asError(error), signal);
+      return 'abandoned';
+    }
+  }
+
+  #oldest(): number {
+    const { retention, clock } = this.#options;
+    return retention === 0 ? Number.NEGATIVE_INFINITY : clock.now() - retention;
+  }
+
+  /** Answers whether they are acknowledged; false: the session ended first. */
+  async #sendDeadLetters({ deadLetters }: Composed, signal: AbortSignal): Promise<boolean> {
+    if (deadLetters.length === 0) return true;
+    const { letterPatience } = this.#options;
+    const send = () => this.#options.deadLetters.send(deadLetters, signal).then(() => true);
+    return (await letterPatience.until('dead_letters_failed', send, signal)) ?? false;
+  }
+
+  async #attempt(composed: Composed): Promise<LoadOutcome> {
+    const { sink, reader, clock, log, patience } = this.#options;
+    const { rows, samples, events, moves, holes } = composed;
+    let known = false;
+    try {
+      const accounts = await this.#accounts.read(runsOf(events));
+      const unexplained = await this.#explanations.unexplained();
+      const changes = advanceAll(accounts, events, [...this.#explanations.holes, ...holes]);
+      changes.push(...this.#explanations.explain(unexplained, accounts, holes));
+      if (moves.length === 1 && isStill(moves[0] as OffsetMove) && changes.length === 0) {
+        this.#explanations.done();
+        known = true;
+        return { kind: 'committed', inserted: 0, duplicates: 0 };
+      }
+      const startedAt = clock.monotonic();
+      const hosts = hostChanges(samples, changes);
+      const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
+      if (outcome.kind !== 'committed') return outcome;
+      known = true;
+      const ms = clock.monotonic() - startedAt;
+      this.#accounts.committed(changes);
+      this.#count(outcome, ms);
+      patience.succeeded();
+      log.debug({ event: 'load_committed', rows: rows.length, ...withoutKind(outcome), messages: events.length, ms });
+      await this.#afterCommit(composed, changes);
+      return outcome;
+    } finally {
+      if (!known) this.#accounts.forget();
+    }
+  }
+
+  /** The load is committed whatever becomes of this; what fails is done again after the next one. */
+  async #afterCommit({ holes, rows }: Composed, changes: Parameters<Explanations['committed']>[1]): Promise<void> {
+    if (rows.length > 0) this.#guiltyInARow = 0;
+    try {
+      await this.#explanations.committed(holes, changes);
+    } catch (error) {
+      this.#options.log.debug({ event: 'holes_not_read', err: asError(error) });
+    }
+  }
+
+  #count({ inserted, duplicates }: { inserted: number; duplicates: number }, ms: number): void {
+    const { loads, loadMs } = this.#counts;
+    this.#meanMs = loads === 0 ? ms : this.#meanMs + NEWEST * (ms - this.#meanMs);
+    this.#counts = {
+      loads: loads + 1,
+      loaded: this.#counts.loaded + inserted,
+      duplicates: this.#counts.duplicates + duplicates,
+      loadMs: loadMs + ms,
+    };
+  }
+
+  /**
+   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers
+   * whether the fence was met instead.
+   */
+  async #lookForGuilty(batch: Batch, composed: Composed, error: Error, signal: AbortSignal): Promise<boolean> {
+    const { patience, log } = this.#options;
+    try {
+      const findings = await findGuiltyRows(composed.rows, (rows) => this.#rehearse(rows, composed));
+      const guilty = findings.kind === 'rows' ? findings.guilty : [];
+      const isAll = guilty.length === composed.rows.length;
+      this.#guiltyInARow = isAll ? this.#guiltyInARow + guilty.length : 0;
+      if (guilty.length === 0 || this.#guiltyInARow > GUILTY_IN_A_ROW) {
+        await patience.failed('load_refused', findings.kind === 'rows' ? error : findings.error, signal, 'data');
+      } else {
+        log.error({ event: 'rows_refused', rows: guilty.length, of: composed.rows.length, err: guilty[0]?.error });
+        condemn(batch, guilty);
+      }
+    } catch (thrown) {
+      if (thrown instanceof Fenced) return true;
+      await patience.failed('load_failed', asError(thrown), signal);
+    }
+    return false;
+  }
+
+  async #rehearse(rows: readonly DecodedSample[], { moves }: Composed): Promise<void> {
+    const { sink, reader } = this.#options;
+    const nothing = { accounts: [], hosts: [], holes: [] };
+    const outcome = await sink.load({ ...reader, ...nothing, rows, offsets: moves, rehearsal: true });
+    if (outcome.kind === 'fenced') throw new Fenced('another writer has moved the offsets');
+  }
+}
+
+function condemn(batch: Batch, guilty: readonly GuiltyRow[]): void {
+  const errors = new Map(guilty.map(({ row, error }) => [row, error]));
+  for (const { chunk, from, to } of batch.parts.flatMap((part) => part.slices)) {
+    for (let index = from; index < to; index++) {
+      const sample = chunk.samples[index];
+      const error = sample === undefined ? undefined : errors.get(sample);
+      if (error !== undefined) refuse(chunk, index, error);
+    }
+  }
+}
+
+function isStill({ expected, epoch, next }: OffsetMove): boolean {
+  return expected !== null && expected.epoch === epoch && expected.offset === next;
+}
+
+function withoutKind({ inserted, duplicates }: { inserted: number; duplicates: number }) {
+  return { inserted, duplicates };
+}
