@@ -56,7 +56,7 @@ const collect = group('Sampling this host.', {
   }),
   timeout: duration({ min: 10, max: MINUTE }).prefault('1s').meta({
     description:
-      'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval.',
+      'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval. The root filesystem, without which there is no sample, has at least 250ms.',
     live: true,
   }),
 });
