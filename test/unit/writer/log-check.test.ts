@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { lastTaken, timeOf } from '../../../src/kafka/evidence.ts';
 import type { FetchedBatch, FetchedMessage } from '../../../src/kafka/log-session.ts';
-import { lastTaken, timeOf } from '../../../src/writer/evidence.ts';
 import { LogCheck } from '../../../src/writer/log-check.ts';
 
 function message(offset: number, value: string | null = `m${offset}`, timestamp = 1000): FetchedMessage {
