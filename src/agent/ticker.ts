@@ -28,6 +28,7 @@ export class Ticker {
   readonly #clock: Clock;
   readonly #hostname: string;
   #interval: number;
+  #splay: number;
   #offset: number;
   #readAt: number;
   #missed = 0;
@@ -35,6 +36,7 @@ export class Ticker {
 
   constructor(interval: number, hostname: string, clock: Clock) {
     this.#interval = interval;
+    this.#splay = splayOf(hostname, interval);
     this.#hostname = hostname;
     this.#clock = clock;
     this.#offset = clock.now() - clock.monotonic();
@@ -50,6 +52,7 @@ export class Ticker {
   setInterval(interval: number): void {
     if (interval === this.#interval) return;
     this.#interval = interval;
+    this.#splay = splayOf(this.#hostname, interval);
     this.#wake.abort();
   }
 
@@ -77,11 +80,11 @@ export class Ticker {
   }
 
   #gridIndex(wall: number): number {
-    return Math.floor((wall - splayOf(this.#hostname, this.#interval)) / this.#interval);
+    return Math.floor((wall - this.#splay) / this.#interval);
   }
 
   #gridPoint(index: number): number {
-    return index * this.#interval + splayOf(this.#hostname, this.#interval);
+    return index * this.#interval + this.#splay;
   }
 
   /** What the wall clock shows if nobody stepped it since the last tick. */

@@ -57,7 +57,9 @@ export class KafkaProducer {
   readonly #settings: Settings['kafka'];
   readonly #log: Log;
   readonly #clock: Clock;
-  readonly #closing = new AbortController();
+  #closing = false;
+  /** Breaks off the send that runs. */
+  #breakOff: () => void = () => undefined;
   #link: Link | undefined;
   /** The send that runs, and those that wait behind it. */
   #last: Promise<void> = Promise.resolve();
@@ -90,29 +92,31 @@ export class KafkaProducer {
 
   /** Ends a running send with KAFKA_ABORTED and closes the connections. */
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#closing = true;
+    this.#breakOff();
     await this.#last;
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
-    const enough = new AbortController();
-    await Promise.race([
-      link.producer.disconnect().catch(() => undefined),
-      this.#clock.sleep(CLOSE_LIMIT_MS, enough.signal),
-    ]);
-    enough.abort();
+    await new Promise<void>((resolve) => {
+      const takeBack = this.#clock.after(CLOSE_LIMIT_MS, resolve);
+      void link.producer
+        .disconnect()
+        .catch(() => undefined)
+        .then(takeBack)
+        .then(resolve);
+    });
     link.connection.destroy();
   }
 
   async #send(topic: string, messages: readonly OutgoingMessage[], signal: AbortSignal | undefined): Promise<void> {
     if (messages.length === 0) return;
-    const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal]);
-    if (stop.aborted) throw aborted(topic);
+    if (this.#closing || signal?.aborted) throw aborted(topic);
     const { request_timeout, brokers } = this.#settings;
     this.#link ??= this.#build();
     const link = this.#link;
     try {
-      await this.#bounded(this.#attempt(link, topic, messages, stop), link, topic, stop);
+      await this.#bounded(link, topic, messages, signal);
       this.#failures = 0;
     } catch (thrown) {
       const error = toKafkaError(thrown, { brokers, topic });
@@ -124,54 +128,62 @@ export class KafkaProducer {
     }
   }
 
-  /** `attempt`, unless the time limit or the stop comes first. */
-  async #bounded(attempt: Promise<void>, link: Link, topic: string, stop: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const limit = this.#settings.request_timeout;
-    const expired = this.#clock.sleep(limit, AbortSignal.any([done.signal, stop])).then(() => {
-      if (done.signal.aborted) return;
-      if (stop.aborted) throw aborted(topic);
-      const brokers = this.#settings.brokers.join(', ');
-      const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
-      throw new HostspoolError('KAFKA_TIMEOUT', `${what} from ${brokers} within ${formatDuration(limit)}`, {
-        hint: link.connected
-          ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
-          : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
-        retryable: true,
+  /** An attempt, unless the time limit, the signal or the close comes first. */
+  #bounded(link: Link, topic: string, messages: readonly OutgoingMessage[], signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const over = () => {
+        takeBack();
+        signal?.removeEventListener('abort', breakOff);
+      };
+      const breakOff = () => {
+        over();
+        reject(aborted(topic));
+      };
+      const takeBack = this.#clock.after(this.#settings.request_timeout, () => {
+        over();
+        reject(this.#tooLate(link, topic));
       });
+      signal?.addEventListener('abort', breakOff);
+      this.#breakOff = breakOff;
+      // Where the attempt loses the race it still ends, with nobody left to hear of it.
+      void this.#attempt(link, topic, messages).then(resolve, reject).then(over);
     });
-    // Whichever loses the race still ends, with nobody left to hear of it.
-    attempt.catch(() => undefined);
-    expired.catch(() => undefined);
-    try {
-      await Promise.race([attempt, expired]);
-    } finally {
-      done.abort();
-    }
   }
 
-  async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[], stop: AbortSignal): Promise<void> {
-    if (!link.connected) await this.#connect(link, stop);
+  #tooLate(link: Link, topic: string): HostspoolError {
+    const { brokers, request_timeout } = this.#settings;
+    const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
+    const message = `${what} from ${brokers.join(', ')} within ${formatDuration(request_timeout)}`;
+    return new HostspoolError('KAFKA_TIMEOUT', message, {
+      hint: link.connected
+        ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
+        : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
+      retryable: true,
+    });
+  }
+
+  async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    if (!link.connected) await this.#connect(link);
     try {
       await this.#produce(link, topic, messages);
     } catch (thrown) {
       const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers, topic });
       if (code !== 'KAFKA_UNKNOWN_TOPIC' && code !== 'KAFKA_NO_LEADER') throw thrown;
-      await this.#clock.sleep(TOPIC_CREATION_MS, stop);
-      if (stop.aborted) throw thrown;
+      await this.#clock.sleep(TOPIC_CREATION_MS);
+      if (link !== this.#link) throw thrown;
       await this.#produce(link, topic, messages);
     }
   }
 
   /** Tries each configured broker once: kafkajs takes the next of its list after each that failed. */
-  async #connect(link: Link, stop: AbortSignal): Promise<void> {
+  async #connect(link: Link): Promise<void> {
     for (let left = this.#settings.brokers.length; !link.connected; ) {
       try {
         await link.producer.connect();
         link.connected = true;
       } catch (thrown) {
         const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers });
-        if (--left === 0 || code !== 'KAFKA_UNREACHABLE' || stop.aborted || link !== this.#link) throw thrown;
+        if (--left === 0 || code !== 'KAFKA_UNREACHABLE' || link !== this.#link) throw thrown;
       }
     }
   }
