@@ -52,7 +52,7 @@ export function dropDamaged(
 ): number {
   const damaged: SampleRow[] = [];
   let next: SampleRow | undefined;
-  for (const row of store.after.iterate(id - 1, Number.MAX_SAFE_INTEGER)) {
+  for (const row of store.after.iterate(id - 1)) {
     if (isIntact(row)) {
       next = row;
       break;
