@@ -201,11 +201,11 @@ export class Store {
    * both are written to one log in order.
    */
   undoably(action: () => void): void {
-    this.database.pragma('synchronous = normal');
+    this.database.exec('PRAGMA synchronous = normal');
     try {
       action();
     } finally {
-      this.database.pragma(`synchronous = ${this.#synchronous}`);
+      this.database.exec(`PRAGMA synchronous = ${this.#synchronous}`);
     }
   }
 
