@@ -21,6 +21,12 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
+/**
+ * A small young generation, and Maglev as the highest compiler: TurboFan costs an idle agent 7 MB and a tenth of its
+ * CPU, and saves a drain a tenth of its own.
+ */
+const V8_FLAGS = ['--max-semi-space-size=1', '--max-opt=2', '--disable-sigusr1'];
+
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'build');
 const require = createRequire(import.meta.url);
@@ -61,8 +67,9 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
     platform: 'node',
     target: 'node24',
     format: 'cjs',
-    minify: true,
-    keepNames: true,
+    // Names stay as they are: keeping them by esbuild's means costs 7 MB and a definition per closure made.
+    minifySyntax: true,
+    minifyWhitespace: true,
     legalComments: 'none',
     loader: { '.sql': 'text' },
     define: {
@@ -112,7 +119,7 @@ async function buildIn(work: string): Promise<void> {
       },
       useCodeCache: false,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--max-semi-space-size=1', '--disable-sigusr1'],
+      execArgv: V8_FLAGS,
       execArgvExtension: 'none',
     },
   });
