@@ -13,16 +13,16 @@
  * made anew) moves to the log's beginning, with a warning.
  */
 import type { KafkaMessage } from 'kafkajs';
-import Cluster, { type FetchedPartition } from 'kafkajs/src/cluster/index.js';
+import type Cluster from 'kafkajs/src/cluster/index.js';
+import type { FetchedPartition } from 'kafkajs/src/cluster/index.js';
 import Batch from 'kafkajs/src/consumer/batch.js';
-import { createLogger } from 'kafkajs/src/loggers/index.js';
 import type { Settings } from '../config/schema.ts';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { openCluster, READ_COMMITTED } from './cluster.ts';
 import { KafkaConnection } from './connection.ts';
 import { toKafkaError } from './errors.ts';
-import { KAFKAJS_LOG_LEVEL } from './log.ts';
 
 export interface FollowedMessage {
   readonly partition: number;
@@ -49,7 +49,6 @@ const MAX_WAIT_MS = 500;
 const METADATA_MAX_AGE_MS = 10_000;
 const PARTITION_BYTES = 1 << 20;
 const FETCH_BYTES = 8 << 20;
-const READ_COMMITTED = 1;
 const BACKOFF = { base: 500, cap: 10_000 };
 
 interface Link {
@@ -130,18 +129,8 @@ export class Follower {
       firstBroker: this.#connections++,
       enforceRequestTimeout: true,
     });
-    const { logCreator, socketFactory, ...config } = connection.config;
-    if (logCreator === undefined || socketFactory === undefined) throw new TypeError('an incomplete configuration');
-    const cluster = new Cluster({
-      ...config,
-      logger: createLogger({ level: KAFKAJS_LOG_LEVEL, logCreator }),
-      socketFactory,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      allowAutoTopicCreation: false,
-      maxInFlightRequests: null,
-      isolationLevel: READ_COMMITTED,
-    });
-    return { connection, cluster };
+    const options = { metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: false };
+    return { connection, cluster: openCluster(connection, options) };
   }
 
   /** Tries each configured broker once. */

@@ -17,17 +17,31 @@ declare module 'kafkajs/src/loggers/index.js' {
 }
 
 declare module 'kafkajs/src/cluster/index.js' {
-  import type { ISocketFactory, KafkaConfig } from 'kafkajs';
+  import type { ISocketFactory, KafkaConfig, PartitionMetadata } from 'kafkajs';
 
-  export interface PartitionMetadata {
-    readonly partitionId: number;
-    readonly leader: number;
-  }
   export interface FetchedPartition {
     readonly partition: number;
     readonly highWatermark: string;
   }
+  export interface ProducedMessage {
+    readonly key: string;
+    readonly value: string | Buffer;
+    /** Kafka's timestamp, ms since the epoch. */
+    readonly timestamp: string;
+    readonly headers?: Readonly<Record<string, string | Buffer>>;
+  }
+  export interface PartitionRecords {
+    readonly partition: number;
+    readonly messages: readonly ProducedMessage[];
+  }
   export interface ClusterBroker {
+    /** Rejects with a protocol error if any partition refused. */
+    produce(request: {
+      acks: number;
+      timeout: number;
+      compression: number;
+      topicData: readonly { topic: string; partitions: readonly PartitionRecords[] }[];
+    }): Promise<unknown>;
     fetch(request: {
       replicaId: number;
       maxWaitTime: number;
@@ -58,7 +72,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     addTargetTopic(topic: string): Promise<void>;
     refreshMetadata(): Promise<void>;
     refreshMetadataIfNecessary(): Promise<void>;
-    findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+    findTopicPartitionMetadata(topic: string): PartitionMetadata[];
     findBroker(options: { nodeId: string }): Promise<ClusterBroker>;
     fetchTopicsOffset(
       topics: readonly { topic: string; partitions: readonly { partition: number }[]; fromBeginning: boolean }[],

@@ -23,15 +23,17 @@
  * answers with OUT_OF_ORDER_SEQUENCE_NUMBER or, the size being equal, takes for the old batch and drops. A restarted
  * agent has a new producer id anyway. Duplicates are found by event_id where it counts.
  */
-import { type Message, Partitioners, type Producer } from 'kafkajs';
+import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
+import { openCluster } from './cluster.ts';
 import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
+import { produce } from './produce.ts';
 
 export interface OutgoingMessage {
   readonly key: string;
@@ -41,7 +43,7 @@ export interface OutgoingMessage {
 
 interface Link {
   readonly connection: KafkaConnection;
-  readonly producer: Producer;
+  readonly cluster: Cluster;
   connected: boolean;
 }
 
@@ -49,6 +51,8 @@ interface Link {
 const TOPIC_CREATION_MS = 250;
 /** The brokers get this share of the time limit to replicate, so that they say so themselves when it is not enough. */
 const REPLICATION_SHARE = 0.8;
+/** How long it is believed which broker leads a partition, while none says otherwise, ms. */
+const METADATA_MAX_AGE_MS = 300_000;
 const FAILURES_BEFORE_NEW_LINK = 2;
 /** How long `close` waits for an orderly end of its connections, ms. */
 const CLOSE_LIMIT_MS = 1000;
@@ -100,7 +104,7 @@ export class KafkaProducer {
     if (link === undefined) return;
     await new Promise<void>((resolve) => {
       const takeBack = this.#clock.after(CLOSE_LIMIT_MS, resolve);
-      void link.producer
+      void link.cluster
         .disconnect()
         .catch(() => undefined)
         .then(takeBack)
@@ -179,7 +183,7 @@ export class KafkaProducer {
   async #connect(link: Link): Promise<void> {
     for (let left = this.#settings.brokers.length; !link.connected; ) {
       try {
-        await link.producer.connect();
+        await link.cluster.connect();
         link.connected = true;
       } catch (thrown) {
         const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers });
@@ -191,12 +195,11 @@ export class KafkaProducer {
   async #produce(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
     const { compression, request_timeout } = this.#settings;
     const timestamp = String(this.#clock.now());
-    await link.producer.send({
+    await produce(link.cluster, {
       topic,
-      acks: -1,
       timeout: Math.floor(request_timeout * REPLICATION_SHARE),
       compression: COMPRESSION[compression],
-      messages: messages.map((message): Message => ({ ...message, timestamp }) as Message),
+      messages: messages.map((message) => ({ ...message, timestamp })),
     });
   }
 
@@ -206,11 +209,8 @@ export class KafkaProducer {
       log: this.#log,
       firstBroker: this.#nextBroker++,
     });
-    const producer = connection.kafka.producer({
-      createPartitioner: Partitioners.DefaultPartitioner,
-      allowAutoTopicCreation: true,
-    });
-    return { connection, producer, connected: false };
+    const options = { metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: true };
+    return { connection, cluster: openCluster(connection, options), connected: false };
   }
 
   #drop(link: Link): void {
