@@ -10,6 +10,23 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default RequestQueue;
 }
 
+declare module 'kafkajs/src/protocol/encoder.js' {
+  /** A growing buffer; what is written chains. */
+  class Encoder {
+    readonly buf: Buffer;
+    readonly buffer: Buffer;
+    offset: number;
+    /** Makes room for this many bytes behind `offset`. */
+    ensureAvailable(length: number): void;
+    writeVarInt(value: number): this;
+    writeUVarInt(value: number): Encoder;
+    writeVarLong(value: unknown): Encoder;
+    static sizeOfVarInt(value: number): number;
+    static sizeOfVarLong(value: unknown): number;
+  }
+  export default Encoder;
+}
+
 declare module 'kafkajs/src/loggers/index.js' {
   import type { logCreator, logLevel } from 'kafkajs';
 
