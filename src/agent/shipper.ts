@@ -60,7 +60,10 @@ export class Shipper {
   readonly #options: ShipperOptions;
   readonly #rate: Rate;
   #state: ShippingState;
-  #wake = new AbortController();
+  /** Ends every wait: a stop, or `finish`. */
+  readonly #hurry = new AbortController();
+  /** Ends the wait for something to send. */
+  #rouse: () => void = () => undefined;
   #finishing = false;
   /** Most samples of the next batch; halved when Kafka refuses one, grows again with each success. */
   #limit: number;
@@ -104,13 +107,14 @@ export class Shipper {
 
   /** There is something to send. */
   wake(): void {
-    if (this.#state.state === 'idle') this.#wake.abort();
+    this.#rouse();
   }
 
   /** From now on one attempt at what is left, without waiting: `run` ends at an empty spool or a failure. */
   finish(): void {
     this.#finishing = true;
-    this.#wake.abort();
+    this.#hurry.abort();
+    this.#rouse();
   }
 
   /**
@@ -118,14 +122,19 @@ export class Shipper {
    * empty. Never rejects.
    */
   async run(signal: AbortSignal, until: 'stopped' | 'empty' = 'stopped'): Promise<void> {
-    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    const stop = () => {
+      this.#hurry.abort();
+      this.#rouse();
+    };
+    signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
-      if (this.#wake.signal.aborted) this.#wake = new AbortController();
       const batch = this.#read();
       if (batch.length === 0) {
         if (this.#finishing || until === 'empty') break;
         if (this.#state.state !== 'idle') this.#become({ state: 'idle' });
-        await this.#sleep(Number.POSITIVE_INFINITY);
+        await new Promise<void>((resolve) => {
+          this.#rouse = resolve;
+        });
         continue;
       }
       await this.#paced();
@@ -248,9 +257,9 @@ export class Shipper {
     if (wait > 0 && !this.#finishing) await this.#sleep(wait);
   }
 
-  /** Sleeps until the time is over, `finish`, the stop, or, when idle, `wake`. */
+  /** Sleeps until the time is over, `finish`, or the stop. */
   async #sleep(ms: number): Promise<void> {
-    await this.#options.clock.sleep(ms, this.#wake.signal);
+    await this.#options.clock.sleep(ms, this.#hurry.signal);
   }
 
   #become(change: Partial<ShippingState>): void {

@@ -28,13 +28,18 @@ export class Ticker {
   readonly #clock: Clock;
   readonly #hostname: string;
   #interval: number;
+  #splay: number;
   #offset: number;
   #readAt: number;
   #missed = 0;
-  #wake = new AbortController();
+  /** The interval is another than the wait was for. */
+  #anew = false;
+  /** Ends the wait that is under way. */
+  #rouse: () => void = () => undefined;
 
   constructor(interval: number, hostname: string, clock: Clock) {
     this.#interval = interval;
+    this.#splay = splayOf(hostname, interval);
     this.#hostname = hostname;
     this.#clock = clock;
     this.#offset = clock.now() - clock.monotonic();
@@ -50,18 +55,20 @@ export class Ticker {
   setInterval(interval: number): void {
     if (interval === this.#interval) return;
     this.#interval = interval;
-    this.#wake.abort();
+    this.#splay = splayOf(this.#hostname, interval);
+    this.#anew = true;
+    this.#rouse();
   }
 
   /** Calls `work` at every tick until the signal aborts; one that has begun is finished. `work` must not throw. */
   async run(work: (tick: Tick) => Promise<void>, signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#wake.abort(), { once: true });
+    signal.addEventListener('abort', () => this.#rouse(), { once: true });
     let due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
     while (!signal.aborted) {
-      await this.#clock.sleep(due - this.#expectedNow(), this.#wake.signal);
+      if (!this.#anew) await this.#wait(due - this.#expectedNow());
       if (signal.aborted) return;
-      if (this.#wake.signal.aborted) {
-        this.#wake = new AbortController();
+      if (this.#anew) {
+        this.#anew = false;
         due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
         continue;
       }
@@ -76,12 +83,23 @@ export class Ticker {
     }
   }
 
+  /** Until the time is over, the signal or another interval; a timer and no listener, since each tick makes one. */
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const takeBack = this.#clock.after(ms, resolve);
+      this.#rouse = () => {
+        takeBack();
+        resolve();
+      };
+    });
+  }
+
   #gridIndex(wall: number): number {
-    return Math.floor((wall - splayOf(this.#hostname, this.#interval)) / this.#interval);
+    return Math.floor((wall - this.#splay) / this.#interval);
   }
 
   #gridPoint(index: number): number {
-    return index * this.#interval + splayOf(this.#hostname, this.#interval);
+    return index * this.#interval + this.#splay;
   }
 
   /** What the wall clock shows if nobody stepped it since the last tick. */

@@ -1,10 +1,9 @@
 /** kafkajs' cluster, on sockets that can be ended for certain, with the habits of this room: one attempt, no waiting. */
-import Cluster from 'kafkajs/src/cluster/index.js';
-import { createLogger } from 'kafkajs/src/loggers/index.js';
+import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { Settings } from '../config/schema.ts';
 import type { Log } from '../lib/log.ts';
+import { openCluster } from './cluster.ts';
 import { KafkaConnection } from './connection.ts';
-import { KAFKAJS_LOG_LEVEL } from './log.ts';
 import { askMetadataTolerantly } from './metadata-request.ts';
 
 export interface Link {
@@ -12,22 +11,10 @@ export interface Link {
   readonly cluster: Cluster;
 }
 
-const READ_COMMITTED = 1;
-
 /** Connects to nothing yet. */
 export function openLink(settings: Settings['kafka'], log: Log, firstBroker: number): Link {
   const connection = KafkaConnection.open({ settings, log, firstBroker });
-  const { logCreator, socketFactory, ...config } = connection.config;
-  if (logCreator === undefined || socketFactory === undefined) throw new TypeError('an incomplete configuration');
-  const cluster = new Cluster({
-    ...config,
-    logger: createLogger({ level: KAFKAJS_LOG_LEVEL, logCreator }),
-    socketFactory,
-    metadataMaxAge: Number.POSITIVE_INFINITY,
-    allowAutoTopicCreation: false,
-    maxInFlightRequests: null,
-    isolationLevel: READ_COMMITTED,
-  });
+  const cluster = openCluster(connection, { metadataMaxAge: Number.POSITIVE_INFINITY, allowAutoTopicCreation: false });
   askMetadataTolerantly(cluster);
   return { connection, cluster };
 }

@@ -10,6 +10,23 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default RequestQueue;
 }
 
+declare module 'kafkajs/src/protocol/encoder.js' {
+  /** A growing buffer; what is written chains. */
+  class Encoder {
+    readonly buf: Buffer;
+    readonly buffer: Buffer;
+    offset: number;
+    /** Makes room for this many bytes behind `offset`. */
+    ensureAvailable(length: number): void;
+    writeVarInt(value: number): this;
+    writeUVarInt(value: number): Encoder;
+    writeVarLong(value: unknown): Encoder;
+    static sizeOfVarInt(value: number): number;
+    static sizeOfVarLong(value: unknown): number;
+  }
+  export default Encoder;
+}
+
 declare module 'kafkajs/src/loggers/index.js' {
   import type { logCreator, logLevel } from 'kafkajs';
 
@@ -114,7 +131,26 @@ declare module 'kafkajs/src/cluster/index.js' {
     /** None before the first connect. */
     readonly socket?: { destroy(error: Error): void };
   }
+  export interface ProducedMessage {
+    readonly key: string | Buffer | null;
+    readonly value: string | Buffer | null;
+    /** Kafka's timestamp, ms since the epoch. */
+    readonly timestamp: string;
+    /** One name may have several values. */
+    readonly headers?: Readonly<Record<string, string | Buffer | readonly Buffer[]>>;
+  }
+  export interface PartitionRecords {
+    readonly partition: number;
+    readonly messages: readonly ProducedMessage[];
+  }
   export interface ClusterBroker {
+    /** Rejects with a protocol error if any partition refused. */
+    produce(request: {
+      acks: number;
+      timeout: number;
+      compression: number;
+      topicData: readonly { topic: string; partitions: readonly PartitionRecords[] }[];
+    }): Promise<unknown>;
     /** One connection for fetches, one for everything else. */
     readonly connectionPool: {
       readonly host: string;
@@ -195,6 +231,10 @@ declare module 'kafkajs/src/cluster/index.js' {
     addTargetTopic(topic: string): Promise<void>;
     refreshMetadata(): Promise<void>;
     removeBroker(address: { host: string; port: number }): void;
+    refreshMetadataIfNecessary(): Promise<void>;
+    findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+    findBroker(options: { nodeId: string }): Promise<ClusterBroker>;
+    disconnect(): Promise<void>;
   }
   export default Cluster;
 }

@@ -23,15 +23,17 @@
  * answers with OUT_OF_ORDER_SEQUENCE_NUMBER or, the size being equal, takes for the old batch and drops. A restarted
  * agent has a new producer id anyway. Duplicates are found by event_id where it counts.
  */
-import { type Message, Partitioners, type Producer } from 'kafkajs';
+import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
+import { openCluster } from './cluster.ts';
 import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
+import { produce } from './produce.ts';
 import { within } from './time-limit.ts';
 
 export interface OutgoingMessage {
@@ -43,7 +45,7 @@ export interface OutgoingMessage {
 
 interface Link {
   readonly connection: KafkaConnection;
-  readonly producer: Producer;
+  readonly cluster: Cluster;
   connected: boolean;
 }
 
@@ -51,6 +53,8 @@ interface Link {
 const TOPIC_CREATION_MS = 250;
 /** The brokers get this share of the time limit to replicate, so that they say so themselves when it is not enough. */
 const REPLICATION_SHARE = 0.8;
+/** How long it is believed which broker leads a partition, while none says otherwise, ms. */
+const METADATA_MAX_AGE_MS = 300_000;
 const FAILURES_BEFORE_NEW_LINK = 2;
 /** How long `close` waits for an orderly end of its connections, ms. */
 const CLOSE_LIMIT_MS = 1000;
@@ -97,25 +101,27 @@ export class KafkaProducer {
     const link = this.#link;
     this.#link = undefined;
     if (link === undefined) return;
-    const enough = new AbortController();
-    await Promise.race([
-      link.producer.disconnect().catch(() => undefined),
-      this.#clock.sleep(CLOSE_LIMIT_MS, enough.signal),
-    ]);
-    enough.abort();
+    await new Promise<void>((resolve) => {
+      const takeBack = this.#clock.after(CLOSE_LIMIT_MS, resolve);
+      void link.cluster
+        .disconnect()
+        .catch(() => undefined)
+        .then(takeBack)
+        .then(resolve);
+    });
     link.connection.destroy();
   }
 
   async #send(topic: string, messages: readonly OutgoingMessage[], signal: AbortSignal | undefined): Promise<void> {
     if (messages.length === 0) return;
-    const stop = signal === undefined ? this.#closing.signal : AbortSignal.any([this.#closing.signal, signal]);
-    if (stop.aborted) throw aborted(topic);
+    if (this.#isToEnd(signal)) throw aborted(topic);
     const { request_timeout, brokers } = this.#settings;
     this.#link ??= this.#build();
     const link = this.#link;
     try {
-      const attempt = this.#attempt(link, topic, messages, stop);
-      await within(this.#clock, request_timeout, attempt, () => this.#expired(link, topic, stop), stop);
+      const attempt = this.#attempt(link, topic, messages);
+      const givenUp = () => (this.#isToEnd(signal) ? aborted(topic) : this.#tooLate(link, topic));
+      await within(this.#clock, request_timeout, attempt, givenUp, this.#closing.signal, signal);
       this.#failures = 0;
     } catch (thrown) {
       const error = toKafkaError(thrown, { brokers, topic });
@@ -127,13 +133,15 @@ export class KafkaProducer {
     }
   }
 
-  /** Why an attempt is given up: its time limit, or the stop. */
-  #expired(link: Link, topic: string, stop: AbortSignal): HostspoolError {
-    if (stop.aborted) return aborted(topic);
+  #isToEnd(signal: AbortSignal | undefined): boolean {
+    return this.#closing.signal.aborted || signal?.aborted === true;
+  }
+
+  #tooLate(link: Link, topic: string): HostspoolError {
     const { brokers, request_timeout } = this.#settings;
     const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
-    const limit = formatDuration(request_timeout);
-    return new HostspoolError('KAFKA_TIMEOUT', `${what} from ${brokers.join(', ')} within ${limit}`, {
+    const message = `${what} from ${brokers.join(', ')} within ${formatDuration(request_timeout)}`;
+    return new HostspoolError('KAFKA_TIMEOUT', message, {
       hint: link.connected
         ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
         : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
@@ -141,28 +149,28 @@ export class KafkaProducer {
     });
   }
 
-  async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[], stop: AbortSignal): Promise<void> {
-    if (!link.connected) await this.#connect(link, stop);
+  async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    if (!link.connected) await this.#connect(link);
     try {
       await this.#produce(link, topic, messages);
     } catch (thrown) {
       const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers, topic });
       if (code !== 'KAFKA_UNKNOWN_TOPIC' && code !== 'KAFKA_NO_LEADER') throw thrown;
-      await this.#clock.sleep(TOPIC_CREATION_MS, stop);
-      if (stop.aborted) throw thrown;
+      await this.#clock.sleep(TOPIC_CREATION_MS);
+      if (link !== this.#link) throw thrown;
       await this.#produce(link, topic, messages);
     }
   }
 
   /** Tries each configured broker once: kafkajs takes the next of its list after each that failed. */
-  async #connect(link: Link, stop: AbortSignal): Promise<void> {
+  async #connect(link: Link): Promise<void> {
     for (let left = this.#settings.brokers.length; !link.connected; ) {
       try {
-        await link.producer.connect();
+        await link.cluster.connect();
         link.connected = true;
       } catch (thrown) {
         const { code } = toKafkaError(thrown, { brokers: this.#settings.brokers });
-        if (--left === 0 || code !== 'KAFKA_UNREACHABLE' || stop.aborted || link !== this.#link) throw thrown;
+        if (--left === 0 || code !== 'KAFKA_UNREACHABLE' || link !== this.#link) throw thrown;
       }
     }
   }
@@ -170,12 +178,11 @@ export class KafkaProducer {
   async #produce(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
     const { compression, request_timeout } = this.#settings;
     const timestamp = String(this.#clock.now());
-    await link.producer.send({
+    await produce(link.cluster, {
       topic,
-      acks: -1,
       timeout: Math.floor(request_timeout * REPLICATION_SHARE),
       compression: COMPRESSION[compression],
-      messages: messages.map((message): Message => ({ ...message, timestamp }) as Message),
+      messages: messages.map((message) => ({ ...message, timestamp })),
     });
   }
 
@@ -185,11 +192,8 @@ export class KafkaProducer {
       log: this.#log,
       firstBroker: this.#nextBroker++,
     });
-    const producer = connection.kafka.producer({
-      createPartitioner: Partitioners.DefaultPartitioner,
-      allowAutoTopicCreation: true,
-    });
-    return { connection, producer, connected: false };
+    const options = { metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: true };
+    return { connection, cluster: openCluster(connection, options), connected: false };
   }
 
   #drop(link: Link): void {

@@ -3,7 +3,6 @@
  * waiting. Passed in by the constructor, so that a test owns time.
  */
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 
 export interface Clock {
   /** Wall clock, ms since the epoch. */
@@ -12,6 +11,8 @@ export interface Clock {
   monotonic(): number;
   /** Identifies this boot, so that monotonic readings of another are never compared with ours. */
   bootId(): string;
+  /** Calls `action` once, after `ms`; what it answers takes that back. */
+  after(ms: number, action: () => void): () => void;
   /** Resolves after `ms`; returns early, without throwing, when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -35,13 +36,23 @@ export class SystemClock implements Clock {
     return this.#bootId;
   }
 
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    if (signal?.aborted) return;
-    try {
-      await delay(Math.min(Math.max(0, ms), LONGEST_TIMER_MS), undefined, signal === undefined ? {} : { signal });
-    } catch (error) {
-      if (!signal?.aborted) throw error;
-    }
+  after(ms: number, action: () => void): () => void {
+    const timer = setTimeout(action, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
+    return () => clearTimeout(timer);
+  }
+
+  // Not timers/promises: it makes an error with a stack of every sleep that ends early.
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        takeBack();
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const takeBack = this.after(ms, wake);
+      signal?.addEventListener('abort', wake);
+    });
   }
 }
 

@@ -36,7 +36,8 @@ export function going(
   goes: (sample: SampleHead) => boolean,
 ): readonly SampleHead[] | undefined {
   const found: SampleHead[] = [];
-  for (const { payload, ...row } of store.after.iterate(after, limit)) {
+  for (const { payload, ...row } of store.after.iterate(after)) {
+    if (found.length === limit) break;
     if (!isIntact({ ...row, payload })) return found.length === 0 ? undefined : found;
     const head = { ...row, size: Buffer.byteLength(payload) };
     if (!goes(head)) break;
@@ -72,7 +73,7 @@ export function dropDamaged(
 ): number {
   const damaged: SampleRow[] = [];
   let next: SampleRow | undefined;
-  for (const row of store.after.iterate(id - 1, Number.MAX_SAFE_INTEGER)) {
+  for (const row of store.after.iterate(id - 1)) {
     if (isIntact(row)) {
       next = row;
       break;

@@ -207,13 +207,11 @@ export class Journal {
     const notes = this.#notesOf(store);
     const at = spool.clock.now();
     let deleted = 0;
-    store.database
-      .transaction(() => {
-        if (!this.#begun) this.#begin(store, notes, at);
-        deleted = this.owed.apply(store, notes, this.runBytes, at) + body(store, notes);
-        ports.reached('write:before-commit');
-      })
-      .immediate();
+    store.transact(() => {
+      if (!this.#begun) this.#begin(store, notes, at);
+      deleted = this.owed.apply(store, notes, this.runBytes, at) + body(store, notes);
+      ports.reached('write:before-commit');
+    });
     ports.reached('write:committed');
     return deleted;
   }

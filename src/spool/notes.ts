@@ -51,7 +51,7 @@ export class Notes {
   readonly #neighbour: SqliteStatement<[Buffer, string, number, number], { id: number }>;
   readonly #grow: SqliteStatement<[number, number, number]>;
   readonly #total: SqliteStatement<[string, number, number, number]>;
-  readonly #pending: SqliteStatement<[number], NoteRow>;
+  readonly #pending: SqliteStatement<[], NoteRow>;
   readonly #delete: SqliteStatement<[number]>;
 
   constructor(store: Store, handedOut: HandedOutNotes) {
@@ -74,7 +74,7 @@ export class Notes {
        ON CONFLICT (reason) DO UPDATE
        SET samples = samples + excluded.samples, last_at = MAX(last_at, excluded.last_at)`,
     );
-    this.#pending = database.prepare('SELECT * FROM notes ORDER BY id LIMIT ?');
+    this.#pending = database.prepare('SELECT * FROM notes ORDER BY id');
     this.#delete = database.prepare('DELETE FROM notes WHERE id = ?');
   }
 
@@ -92,7 +92,12 @@ export class Notes {
 
   /** The oldest notes, in order. */
   pending(limit: number): PendingNote[] {
-    return this.#pending.all(limit).map((row) => ({ id: row.id, note: noteOf(row) }));
+    const pending: PendingNote[] = [];
+    for (const row of this.#pending.iterate()) {
+      if (pending.length >= limit) break;
+      pending.push({ id: row.id, note: noteOf(row) });
+    }
+    return pending;
   }
 
   delete(ids: Iterable<number>): void {

@@ -108,11 +108,12 @@ export class Outlet {
     let bytes = 0;
     let runId = '';
     let run: Buffer | undefined;
-    for (const row of store.after.iterate(owed.upTo, limits.samples + owed.refused)) {
+    for (const row of store.after.iterate(owed.upTo)) {
+      if (samples.length >= limits.samples) break;
       if (owed.isRefused(row.id)) continue;
       if (!isIntact(row)) return { samples, damaged: row.id };
       bytes += Buffer.byteLength(row.payload);
-      if (samples.length > 0 && (bytes > limits.bytes || samples.length >= limits.samples)) break;
+      if (samples.length > 0 && bytes > limits.bytes) break;
       if (run === undefined || !run.equals(row.run_id)) {
         run = row.run_id;
         runId = uuidFromBytes(run);

@@ -75,7 +75,7 @@ export class Store {
   readonly #identity: FileIdentity | undefined;
 
   readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
-  readonly after: SqliteStatement<[number, number], SampleRow>;
+  readonly after: SqliteStatement<[number], SampleRow>;
   readonly headsAfter: SqliteStatement<[number, number], SampleHead>;
   readonly before: SqliteStatement<[number], SampleRow>;
   readonly oldest: SqliteStatement<[], SampleHead>;
@@ -85,7 +85,9 @@ export class Store {
   readonly deleteBetween: SqliteStatement<[number, number]>;
   readonly raiseRun: SqliteStatement<[{ run: Buffer; acked: number; last: number }]>;
   readonly setState: SqliteStatement<[string, string]>;
-  readonly #usage: SqliteStatement<[], { pages: number; free: number }>;
+  readonly #immediate: (action: () => void) => void;
+  readonly #pages: SqliteStatement<[], number>;
+  readonly #freePages: SqliteStatement<[], number>;
   readonly #changes: SqliteStatement<[], number>;
   readonly #getState: SqliteStatement<[string], string>;
   #walBytes = 0;
@@ -98,7 +100,8 @@ export class Store {
     this.insert = database.prepare(
       'INSERT INTO samples (run_id, seq, event_id, taken_at, monotonic_at, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
-    this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id LIMIT ?');
+    // Without a limit: a bound one makes SQLite compile the statement anew at each use. Whoever iterates stops.
+    this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id');
     this.headsAfter = database.prepare(`SELECT ${HEAD} FROM samples WHERE id > ? ORDER BY id LIMIT ?`);
     this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
     this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);
@@ -116,10 +119,9 @@ export class Store {
       `INSERT INTO state (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
        WHERE value <> excluded.value`,
     );
-    this.#usage = database.prepare(
-      `SELECT (SELECT page_count FROM pragma_page_count) AS pages,
-              (SELECT freelist_count FROM pragma_freelist_count) AS free`,
-    );
+    this.#immediate = database.transaction((action: () => void) => action()).immediate;
+    this.#pages = database.prepare<[], number>('PRAGMA page_count').pluck();
+    this.#freePages = database.prepare<[], number>('PRAGMA freelist_count').pluck();
     this.#changes = database.prepare<[], number>('SELECT total_changes()').pluck();
     this.#getState = database.prepare<[string], string>('SELECT value FROM state WHERE key = ?').pluck();
   }
@@ -182,7 +184,8 @@ export class Store {
 
   /** Pages in use and free pages inside the file, in bytes. */
   usage(): { readonly used: number; readonly free: number } {
-    const { pages, free } = this.#usage.get() ?? { pages: 0, free: 0 };
+    const pages = this.#pages.get() ?? 0;
+    const free = this.#freePages.get() ?? 0;
     return { used: (pages - free) * PAGE_SIZE, free: free * PAGE_SIZE };
   }
 
@@ -191,16 +194,21 @@ export class Store {
     return this.#changes.get() ?? 0;
   }
 
+  /** One transaction, which holds the lock from its start on. */
+  transact(action: () => void): void {
+    this.#immediate(action);
+  }
+
   /**
    * Does what a power cut may undo: its commit does not wait for the disk. The next durable one takes it along, since
    * both are written to one log in order.
    */
   undoably(action: () => void): void {
-    this.database.pragma('synchronous = normal');
+    this.database.exec('PRAGMA synchronous = normal');
     try {
       action();
     } finally {
-      this.database.pragma(`synchronous = ${this.#synchronous}`);
+      this.database.exec(`PRAGMA synchronous = ${this.#synchronous}`);
     }
   }
 

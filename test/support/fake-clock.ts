@@ -35,19 +35,31 @@ export class FakeClock implements Clock {
     return this.#sleepers.length;
   }
 
+  after(ms: number, action: () => void): () => void {
+    const takeBack = () => {
+      this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+    };
+    const sleeper: Sleeper = {
+      at: this.#monotonic + ms,
+      wake: () => {
+        takeBack();
+        action();
+      },
+    };
+    this.#sleepers.push(sleeper);
+    return takeBack;
+  }
+
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted || ms <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const sleeper: Sleeper = {
-        at: this.#monotonic + ms,
-        wake: () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          signal?.removeEventListener('abort', sleeper.wake);
-          resolve();
-        },
+      const wake = () => {
+        takeBack();
+        signal?.removeEventListener('abort', wake);
+        resolve();
       };
-      signal?.addEventListener('abort', sleeper.wake, { once: true });
-      this.#sleepers.push(sleeper);
+      const takeBack = this.after(ms, wake);
+      signal?.addEventListener('abort', wake);
     });
   }
 

@@ -93,6 +93,15 @@ describe('the ticker', () => {
     expect(((ticks.at(-1)?.at ?? 0) - splayOf('web-1', 1000)) % 1000).toBe(0);
   });
 
+  it('takes a new interval that comes while a tick is worked on', async () => {
+    const clock = new FakeClock();
+    const started = start(clock, async () => started.ticker.setInterval(1000));
+    await clock.advance(INTERVAL);
+    const before = started.ticks.length;
+    await clock.advance(3000);
+    expect(started.ticks.length - before).toBe(3);
+  });
+
   it('finishes the tick that has begun when it is stopped, and begins no other', async () => {
     const clock = new FakeClock();
     let finish: () => void = () => undefined;

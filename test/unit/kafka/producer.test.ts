@@ -6,15 +6,13 @@ import { KafkaProducer } from '../../../src/kafka/producer.ts';
 import { type Clock, SystemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 
-/** Sleeps last until the test says so. */
+/** Timers fire when the test says so. */
 class HeldClock extends SystemClock {
   readonly sleeps: { ms: number; wake: () => void }[] = [];
 
-  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      this.sleeps.push({ ms, wake: resolve });
-      signal?.addEventListener('abort', () => resolve(), { once: true });
-    });
+  override after(ms: number, wake: () => void): () => void {
+    this.sleeps.push({ ms, wake });
+    return () => undefined;
   }
 }
 
