@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { createTable, TABLES, type TableName } from './schema.ts';
 import { SqlError } from './sql-error.ts';
 
 export type Handle = Database.Database;
@@ -37,6 +38,13 @@ export class Store {
       throw new SqlError(1801, `Database '${name}' already exists. Choose a different database name.`);
     const handle = new Database(this.#path(name));
     handle.pragma('journal_mode = WAL');
+    handle.close();
+  }
+
+  /** All tables, as after every migration, for tests that are not about migrations. */
+  makeTables(name: string): void {
+    const handle = new Database(this.#path(name));
+    for (const table of Object.keys(TABLES)) handle.exec(createTable(table as TableName));
     handle.close();
   }
 
