@@ -14,8 +14,9 @@
  * - A broker that fails costs its own connections alone. When nobody can be asked for metadata any more, everything is
  *   ended and the next call begins with the next configured broker: kafkajs does not always find back by itself.
  */
-import Cluster, { type ClusterBroker } from 'kafkajs/src/cluster/index.js';
+import Cluster, { type ClusterBroker, type ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 import { createLogger } from 'kafkajs/src/loggers/index.js';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
@@ -24,7 +25,7 @@ import { formatDuration } from '../lib/units.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
 import { KAFKAJS_LOG_LEVEL } from './log.ts';
-import { tolerateMissingLeaders } from './missing-leaders.ts';
+import { askMetadataTolerantly } from './metadata-request.ts';
 import { within } from './time-limit.ts';
 
 export interface BrokersOptions {
@@ -50,6 +51,7 @@ export class Brokers {
   #refreshing: Promise<void> | undefined;
   /** Partition to leader, -1 for none. */
   #leaders: ReadonlyMap<number, number> = new Map();
+  #metadata: ClusterMetadata | undefined;
   /** What is open, or being opened. */
   #connection: KafkaConnection | undefined;
   #nextBroker: number;
@@ -66,6 +68,11 @@ export class Brokers {
   /** Connects at the first request. */
   static create(options: BrokersOptions): Brokers {
     return new Brokers(options);
+  }
+
+  /** What was last heard of the cluster; undefined before the first `refresh`. */
+  get metadata(): ClusterMetadata | undefined {
+    return this.#metadata;
   }
 
   /** What was last heard of the topic: another object each time. */
@@ -100,7 +107,7 @@ export class Brokers {
   ): Promise<Answer> {
     let { cluster } = await this.#connected();
     if (cluster.brokerPool.brokers[node] === undefined) {
-      await this.refresh();
+      await this.#learn();
       ({ cluster } = await this.#connected());
     }
     try {
@@ -117,7 +124,7 @@ export class Brokers {
   async askAny<Answer>(request: (broker: ClusterBroker) => Promise<Answer>): Promise<Answer> {
     let { cluster } = await this.#connected();
     if (Object.keys(cluster.brokerPool.brokers).length === 0) {
-      await this.refresh();
+      await this.#learn();
       ({ cluster } = await this.#connected());
     }
     let last: unknown;
@@ -132,13 +139,6 @@ export class Brokers {
     throw last ?? this.#expired(this.#settings.request_timeout, 'answer');
   }
 
-  /** The broker that makes topics, as of the last `refresh`. */
-  async controller(): Promise<number> {
-    const { cluster } = await this.#connected();
-    const { nodeId } = await this.#within(this.#settings.connect_timeout, cluster.findControllerBroker(), 'connection');
-    return nodeId;
-  }
-
   error(thrown: unknown, more: { readonly group?: string } = {}): HostspoolError {
     return toKafkaError(thrown, { brokers: this.#settings.brokers, topic: this.topic, ...more });
   }
@@ -147,6 +147,13 @@ export class Brokers {
   close(): void {
     this.#closed = true;
     this.#drop();
+  }
+
+  /** The brokers are known whatever is said of the topic. */
+  async #learn(): Promise<void> {
+    await this.refresh().catch((thrown) => {
+      if (!isBrokersAnswer(thrown)) throw thrown;
+    });
   }
 
   #drop(): void {
@@ -184,16 +191,23 @@ export class Brokers {
   async #refresh(): Promise<void> {
     const link = this.#connected();
     const { cluster } = await link;
-    const known = cluster.targetTopics.has(this.topic);
     try {
+      const known = cluster.targetTopics.has(this.topic);
       const asked = known ? cluster.refreshMetadata() : cluster.addTargetTopic(this.topic);
       await this.#within(this.#settings.request_timeout, asked, 'answer');
-      const found = [...cluster.findTopicPartitionMetadata(this.topic)].sort((a, b) => a.partitionId - b.partitionId);
-      this.#leaders = new Map(found.map(({ partitionId, leader }) => [partitionId, leader]));
     } catch (thrown) {
       if (!isBrokersAnswer(thrown) && this.#link === link) this.#drop();
       throw thrown;
     }
+    const { metadata } = cluster.brokerPool;
+    if (metadata === null) throw new TypeError('no metadata after they were asked for');
+    this.#metadata = metadata;
+    const code = metadata.failedTopics.get(this.topic);
+    if (code !== undefined) throw createErrorFromCode(code);
+    const found = metadata.topicMetadata.find(({ topic }) => topic === this.topic)?.partitionMetadata ?? [];
+    this.#leaders = new Map(
+      [...found].sort((a, b) => a.partitionId - b.partitionId).map(({ partitionId, leader }) => [partitionId, leader]),
+    );
   }
 
   #open(): Link {
@@ -214,7 +228,7 @@ export class Brokers {
       maxInFlightRequests: null,
       isolationLevel: READ_COMMITTED,
     });
-    tolerateMissingLeaders(cluster);
+    askMetadataTolerantly(cluster);
     return { connection, cluster };
   }
 

@@ -163,13 +163,17 @@ export function noLeaderError(topic: string, partition: number): HostspoolError 
 
 /** Kafka's name of the error that a broker answered with; undefined when it is not a broker's answer that failed. */
 export function answeredError(thrown: unknown): string | undefined {
-  const { type } = causes(thrown).find((error) => error.name === 'KafkaJSProtocolError') ?? {};
+  const { type } = causes(thrown).find(isAnswer) ?? {};
   return typeof type === 'string' ? type : undefined;
 }
 
 /** Whether a broker answered, and the answer is what failed: the connection itself is sound. */
 export function isBrokersAnswer(thrown: unknown): boolean {
-  return causes(thrown).some((error) => error.name === 'KafkaJSProtocolError');
+  return causes(thrown).some(isAnswer);
+}
+
+function isAnswer(error: KafkaJsError): boolean {
+  return typeof error.type === 'string' && typeof error.code === 'number';
 }
 
 interface KafkaJsError extends Error {
@@ -198,8 +202,8 @@ function protocolError(error: KafkaJsError, context: ErrorContext, cause: unknow
   if (error.name === 'KafkaJSSASLAuthenticationError') {
     return meaning(loginRefused, context, cause, `: ${error.message}`);
   }
-  if (typeof error.type !== 'string' || typeof error.code !== 'number') return undefined;
-  const known = PROTOCOL_ERRORS[error.type];
+  if (!isAnswer(error)) return undefined;
+  const known = PROTOCOL_ERRORS[String(error.type)];
   if (known !== undefined) return meaning(known, context, cause, ` (${error.type})`);
   const where = context.topic === undefined ? '' : ` on topic ${context.topic}`;
   return new HostspoolError('KAFKA_OTHER', `Kafka answered ${error.type}${where}: ${error.message}`, {

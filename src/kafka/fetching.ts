@@ -238,7 +238,10 @@ export class Fetching {
 
   #failed(partitions: readonly number[], error: HostspoolError): void {
     if (this.#signal.aborted) return;
-    const told = partitions.every((partition) => this.#rests.get(partition)?.code === error.code);
+    const told =
+      error.code === 'KAFKA_UNKNOWN_TOPIC'
+        ? [...this.#rests.values()].some(({ code }) => code === error.code)
+        : partitions.every((partition) => this.#rests.get(partition)?.code === error.code);
     const wait = this.#rest(partitions, error);
     const fields = { event: 'fetch_failed', partitions, err: error, next_attempt_in_ms: Math.round(wait) };
     const { log } = this.#options;

@@ -61,12 +61,17 @@ export class KafkaGroupConsumer implements GroupConsumer {
       rebalanceTimeout: session_timeout,
       requestTimeout: request_timeout,
     });
+    const returned = new Backoff(this.#options.backoff, this.#options.random);
     try {
       for (;;) {
         const generation = await this.#join(membership, brokers, signal);
         if (generation === undefined) return;
-        await this.#use(this.#open(membership, brokers, generation), use, signal, brokers);
+        const session = this.#open(membership, brokers, generation);
+        await this.#use(session, use, signal, brokers);
         if (signal.aborted) return;
+        // Whoever gives a session back before its end upsets the group each time: not without a rest.
+        if (session.reason === 'given_back') await this.#options.clock.sleep(returned.failed(), signal);
+        else returned.succeeded();
       }
     } finally {
       brokers.close();

@@ -31,6 +31,7 @@ export class Session implements GroupSession {
   readonly #heartbeats: Heartbeats;
   #watching: Promise<void> = Promise.resolve();
   #fetching: Fetching | undefined;
+  #reason: EndReason | undefined;
 
   private constructor(options: SessionOptions, generation: Generation) {
     this.generation = generation.id;
@@ -57,6 +58,11 @@ export class Session implements GroupSession {
 
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** Why it ended; undefined while it lasts. */
+  get reason(): EndReason | undefined {
+    return this.#reason;
   }
 
   async fetch(target: FetchTarget): Promise<void> {
@@ -108,13 +114,14 @@ export class Session implements GroupSession {
     const { generation, partitions } = this;
     const { log, group } = this.#options;
     log.info({ event: 'group_session_ended', group, generation, partitions, reason });
+    this.#reason = reason;
     this.#ended.abort();
   }
 
   /** Ends it, its heartbeats included; the member is in the group still. */
   async close(): Promise<void> {
     this.#closed.abort();
-    this.end('stop');
+    this.end('given_back');
     await Promise.all([this.#heartbeats.stop(), this.#watching]);
   }
 

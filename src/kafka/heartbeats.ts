@@ -13,7 +13,7 @@ import type { Log } from '../lib/log.ts';
 import { answeredError } from './errors.ts';
 import { isExpelled, type Membership } from './membership.ts';
 
-export type EndReason = 'rebalance' | 'expelled' | 'coordinator_lost' | 'partitions_changed' | 'stop';
+export type EndReason = 'rebalance' | 'expelled' | 'coordinator_lost' | 'partitions_changed' | 'given_back' | 'stop';
 
 export interface HeartbeatOptions {
   readonly membership: Membership;

@@ -86,6 +86,18 @@ declare module 'kafkajs/src/cluster/index.js' {
     readonly partitionId: number;
     /** -1: none at the moment. */
     readonly leader: number;
+    readonly replicas: readonly number[];
+  }
+  export interface TopicMetadata {
+    readonly topic: string;
+    readonly partitionMetadata: readonly PartitionMetadata[];
+  }
+  export interface ClusterMetadata {
+    readonly brokers: readonly { readonly nodeId: number }[];
+    readonly controllerId: number;
+    readonly topicMetadata: readonly TopicMetadata[];
+    /** Ours: the topics about which a broker gave an error, and Kafka's number of it. */
+    readonly failedTopics: ReadonlyMap<string, number>;
   }
   export interface TopicOffsets {
     readonly topic: string;
@@ -115,7 +127,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       apiKey: number,
       definition: { readonly versions: readonly string[] },
     ): (given: object) => ProtocolRequest<never>;
-    metadata(topics: readonly string[]): Promise<unknown>;
+    metadata(topics: readonly string[]): Promise<ClusterMetadata>;
     findGroupCoordinator(request: { groupId: string }): Promise<{ coordinator: { nodeId: number } }>;
     syncGroup(request: {
       groupId: string;
@@ -159,6 +171,8 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
   interface BrokerPool {
     readonly brokers: Readonly<Record<string, ClusterBroker>>;
+    /** What the last request for it brought; null before. */
+    readonly metadata: ClusterMetadata | null;
     createBroker: (options: object) => ClusterBroker;
     findBroker(options: { nodeId: number }): Promise<ClusterBroker>;
   }
@@ -180,8 +194,6 @@ declare module 'kafkajs/src/cluster/index.js' {
     connect(): Promise<void>;
     addTargetTopic(topic: string): Promise<void>;
     refreshMetadata(): Promise<void>;
-    findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
-    findControllerBroker(): Promise<ClusterBroker & { readonly nodeId: number }>;
     removeBroker(address: { host: string; port: number }): void;
   }
   export default Cluster;

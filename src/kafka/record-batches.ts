@@ -127,6 +127,7 @@ async function decodeBatch(batch: Batch, position: number, messages: FetchedMess
 function readHeaders(cursor: RecordCursor): FetchedMessage['headers'] {
   let left = cursor.varint();
   if (left === 0) return NO_HEADERS;
+  if (left < 0) throw new Error('a record with less than no headers');
   // A name is anybody's choice, `__proto__` too.
   const headers: Record<string, Buffer[]> = Object.create(null);
   for (; left > 0; left--) {

@@ -1,5 +1,6 @@
 /** The writer with all that the settings name: the brokers, the database, the dead-letter topic. */
 import type { ResolvedSettings } from '../config/load.ts';
+import { KafkaAdmin } from '../kafka/admin.ts';
 import { KafkaGroupConsumer } from '../kafka/group-consumer.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -8,18 +9,29 @@ import { ensureSchema, openSink } from '../sink/open-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Writer } from './writer.ts';
 
+/** Messages here may be the last copy of what they tell, and there are few. */
+const DEAD_LETTERS = { partitions: 1, config: { 'retention.ms': String(90 * 86_400_000) } };
+
 /** Connects to nothing yet; throws what is wrong with the settings or the files they name. */
 export function openWriter(settings: ResolvedSettings, clock: Clock, log: Log): Writer {
   const { kafka, backoff } = settings;
   const producer = KafkaProducer.create(kafka, log, clock);
   const consumer = KafkaGroupConsumer.create({ settings: kafka, backoff, log, clock });
-  const deadLetters = new DeadLetters({ topic: kafka.topic, producer, ensureTopic: async () => undefined, log });
+  const admin = KafkaAdmin.create(kafka, log, clock);
+  const ensureTopic = async (topic: string) => {
+    const isNew = await admin.ensureTopic(topic, DEAD_LETTERS);
+    if (isNew) log.info({ event: 'dead_letter_topic_made', topic });
+  };
+  const deadLetters = new DeadLetters({ topic: kafka.topic, producer, ensureTopic, log });
   return new Writer(settings, {
     consumer,
     sink: openSink(settings, log),
     prepare: () => ensureSchema(settings, log, clock),
     deadLetters,
-    close: () => producer.close(),
+    close: async () => {
+      admin.close();
+      await producer.close();
+    },
     clock,
     random: Math.random,
     log,

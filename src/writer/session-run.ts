@@ -153,7 +153,7 @@ export class SessionRun {
         await this.#sleep('any', Number.POSITIVE_INFINITY);
         continue;
       }
-      const wait = oldestAt + Math.max(0, batchTimeout - loader.meanMs) - clock.monotonic();
+      const wait = Math.ceil(oldestAt + Math.max(0, batchTimeout - loader.meanMs) - clock.monotonic());
       const isFull = messages >= batchSize || bytes >= load.bytes;
       if (isFull || wait <= 0 || this.#finishing) return intervals.cut();
       await this.#sleep('size', wait);

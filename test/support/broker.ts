@@ -153,6 +153,16 @@ export class Broker implements AsyncDisposable {
     await this.#started(child);
   }
 
+  /** Where the logs of its partitions lie, each in a directory of its own. */
+  get dataDirectory(): string {
+    return join(this.#directory, 'data');
+  }
+
+  /** Ends it in order; `restart` brings it back. */
+  async shutDown(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
   /** Ends it in order and removes its data. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
@@ -323,6 +333,7 @@ function serverProperties(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
     'broker.session.timeout.ms': '1500',
     'broker.heartbeat.interval.ms': '300',
     'auto.create.topics.enable': 'false',

@@ -181,22 +181,30 @@ export class WritingWorld implements Disposable {
 
   isLoaded(): boolean {
     const offsets = new Map(
-      this.query<{ partition_id: number; next_offset: number; epoch: number }>('SELECT * FROM consumer_offsets').map(
-        (row) => [row.partition_id, row],
-      ),
+      this.query<{ partition_id: number; next_offset: number }>('SELECT * FROM consumer_offsets').map((row) => [
+        row.partition_id,
+        row.next_offset,
+      ]),
     );
-    return this.log.partitions.every((partition) => {
-      const { end } = this.log.bounds(partition);
-      const stored = offsets.get(partition);
-      return stored === undefined ? end === 0 : stored.next_offset === end && this.isSeen(partition, stored.epoch);
-    });
+    const atEnd = this.log.partitions.every((of) => (offsets.get(of) ?? 0) === this.log.bounds(of).end);
+    return atEnd && this.notLoaded().length === 0;
   }
 
-  /** How often each partition was made anew. */
-  readonly epochs = new Map<number, number>();
-
-  isSeen(partition: number, epoch: number): boolean {
-    return epoch >= (this.epochs.get(partition) ?? 0);
+  /** Messages that are in the log and neither rows nor dead letters, as `partition:offset`. */
+  notLoaded(): string[] {
+    const rows = new Set(this.rows());
+    const letters = new Set(
+      this.letters.map(({ headers = {} }) => `${headers['hostspool-partition']}:${headers['hostspool-offset']}`),
+    );
+    const left: string[] = [];
+    for (const of of this.log.partitions) {
+      for (const { offset, value } of this.log.messages(of)) {
+        const id = /"event_id":"([^"]+)"/.exec(String(value))?.[1]?.replaceAll('-', '');
+        const place = `${of}:${offset}`;
+        if (id !== undefined && !rows.has(id) && !letters.has(place)) left.push(place);
+      }
+    }
+    return left;
   }
 
   query<Row>(sql: string): Row[] {
