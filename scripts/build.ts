@@ -25,6 +25,9 @@ const root = join(import.meta.dirname, '..');
 const out = join(root, 'build');
 const require = createRequire(import.meta.url);
 
+/** What tedious imports for logins that hostspool does not offer. */
+const AZURE_PACKAGES = ['@azure/core-auth', '@azure/identity', '@azure/keyvault-keys'];
+
 interface SeaTarget {
   platform: string;
   arch: string;
@@ -65,6 +68,7 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
     keepNames: true,
     legalComments: 'none',
     loader: { '.sql': 'text' },
+    alias: Object.fromEntries(AZURE_PACKAGES.map((name) => [name, join(root, 'scripts', 'no-azure.cjs')])),
     define: {
       'import.meta.url': '__import_meta_url',
       'import.meta.dirname': '__dirname',

@@ -24,7 +24,8 @@ BEGIN
 END;
 GO
 
--- Messages that a log no longer had when they were due. next_offset NULL: the topic was made anew, nobody knows.
+-- Messages that a log no longer had when they were due, or that a person had the reader pass over. next_offset NULL: the
+-- topic was made anew, nobody knows.
 IF OBJECT_ID(N'dbo.offset_holes', N'U') IS NULL
 BEGIN
   CREATE TABLE dbo.offset_holes (

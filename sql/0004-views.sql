@@ -69,6 +69,7 @@ IF OBJECT_ID(N'dbo.vw_sample_accounting', N'V') IS NULL EXEC(N'
     COALESCE(g.lost_dead_letter, 0) AS lost_dead_letter,
     COALESCE(g.lost_expired_in_kafka, 0) AS lost_expired_in_kafka,
     COALESCE(g.lost_topic_recreated, 0) AS lost_topic_recreated,
+    COALESCE(g.lost_skipped_by_operator, 0) AS lost_skipped_by_operator,
     COALESCE(g.lost_before_first_contact, 0) AS lost_before_first_contact,
     COALESCE(g.lost_other, 0) AS lost_other
   FROM dbo.runs AS r
@@ -85,10 +86,12 @@ IF OBJECT_ID(N'dbo.vw_sample_accounting', N'V') IS NULL EXEC(N'
       SUM(CASE WHEN reason = N''dead_letter'' THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_dead_letter,
       SUM(CASE WHEN reason = N''expired_in_kafka'' THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_expired_in_kafka,
       SUM(CASE WHEN reason = N''topic_recreated'' THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_topic_recreated,
+      SUM(CASE WHEN reason = N''skipped_by_operator'' THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_skipped_by_operator,
       SUM(CASE WHEN reason = N''before_first_contact'' THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_before_first_contact,
       SUM(CASE WHEN reason NOT IN (
         N''spool_full'', N''spool_expired'', N''disk_full'', N''spool_unwritable'', N''spool_corrupt'', N''crash'',
-        N''refused_by_kafka'', N''dead_letter'', N''expired_in_kafka'', N''topic_recreated'', N''before_first_contact''
+        N''refused_by_kafka'', N''dead_letter'', N''expired_in_kafka'', N''topic_recreated'', N''skipped_by_operator'',
+        N''before_first_contact''
       ) THEN last_seq - first_seq + 1 ELSE 0 END) AS lost_other
     FROM dbo.seq_gaps
     GROUP BY run_id

@@ -14,7 +14,8 @@ CREATE TABLE consumer_offsets (
   CONSTRAINT ck_consumer_offsets_evidence CHECK ((evidence_timestamp IS NULL) = (evidence_sha256 IS NULL))
 ) STRICT, WITHOUT ROWID;
 
--- Messages that a log no longer had when they were due. next_offset NULL: the topic was made anew, nobody knows.
+-- Messages that a log no longer had when they were due, or that a person had the reader pass over. next_offset NULL: the
+-- topic was made anew, nobody knows.
 CREATE TABLE offset_holes (
   group_id TEXT NOT NULL,
   topic TEXT NOT NULL,

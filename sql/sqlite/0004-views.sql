@@ -43,10 +43,11 @@ SELECT
   coalesce(sum(g.samples) FILTER (WHERE g.reason = 'dead_letter'), 0) AS lost_dead_letter,
   coalesce(sum(g.samples) FILTER (WHERE g.reason = 'expired_in_kafka'), 0) AS lost_expired_in_kafka,
   coalesce(sum(g.samples) FILTER (WHERE g.reason = 'topic_recreated'), 0) AS lost_topic_recreated,
+  coalesce(sum(g.samples) FILTER (WHERE g.reason = 'skipped_by_operator'), 0) AS lost_skipped_by_operator,
   coalesce(sum(g.samples) FILTER (WHERE g.reason = 'before_first_contact'), 0) AS lost_before_first_contact,
   coalesce(sum(g.samples) FILTER (WHERE g.reason NOT IN (
     'spool_full', 'spool_expired', 'disk_full', 'spool_unwritable', 'spool_corrupt', 'crash', 'refused_by_kafka',
-    'dead_letter', 'expired_in_kafka', 'topic_recreated', 'before_first_contact'
+    'dead_letter', 'expired_in_kafka', 'topic_recreated', 'skipped_by_operator', 'before_first_contact'
   )), 0) AS lost_other
 FROM runs AS r
 LEFT JOIN (SELECT run_id, reason, last_seq - first_seq + 1 AS samples FROM seq_gaps) AS g ON g.run_id = r.run_id

@@ -54,7 +54,7 @@ export interface NoteEvent {
 
 export type AccountEvent = SampleEvent | NoteEvent;
 
-/** Messages that the log no longer had when they were due. */
+/** Messages that the log no longer had when they were due, or that a person had the reader pass over. */
 export interface LogHole {
   readonly partition: number;
   readonly epoch: number;

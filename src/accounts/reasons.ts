@@ -12,17 +12,19 @@ import type { GapReason } from './account.ts';
 
 export const DEAD_LETTER = 'dead_letter';
 export const BEFORE_FIRST_CONTACT = 'before_first_contact';
-/** Holes in a log: what the broker deleted by age, and what went with a topic that was made anew. */
-export const HOLE_REASONS = ['expired_in_kafka', 'topic_recreated'] as const;
+export const SKIPPED_BY_OPERATOR = 'skipped_by_operator';
+/** Holes in a log: what the broker deleted by age, what went with a topic that was made anew, what a person skipped. */
+export const HOLE_REASONS = ['expired_in_kafka', 'topic_recreated', SKIPPED_BY_OPERATOR] as const;
 export type HoleReason = (typeof HOLE_REASONS)[number];
 
 const READER_RANKS: ReadonlyMap<string, number> = new Map([
-  [DEAD_LETTER, 4],
-  ['topic_recreated', 3],
-  ['expired_in_kafka', 2],
+  [DEAD_LETTER, 5],
+  ['topic_recreated', 4],
+  ['expired_in_kafka', 3],
+  [SKIPPED_BY_OPERATOR, 2],
   [BEFORE_FIRST_CONTACT, 1],
 ]);
-const AGENT_RANK = 5;
+const AGENT_RANK = 6;
 
 /** Whether `reason` replaces `current` in a gap. */
 export function outranks(reason: GapReason, current: GapReason): boolean {

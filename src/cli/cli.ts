@@ -5,6 +5,7 @@ import { describeError } from '../ops/log.ts';
 import { configCommand } from './config.ts';
 import { drainCommand } from './drain.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { migrateCommand } from './migrate.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
 import { EXIT_CODES, statusCommand } from './status.ts';
@@ -16,7 +17,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .scriptName('hostspool')
     .usage('$0 [--mode=agent|local] [settings]\n$0 <command>')
     .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
-    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand])
+    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand, migrateCommand])
     .strict()
     .version(false)
     .help('help', 'Show this help.')

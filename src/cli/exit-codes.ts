@@ -9,7 +9,7 @@ export const EXIT = {
   failed: 1,
   /** The command line or the settings are wrong: trying again changes nothing. */
   usage: 2,
-  /** Another process holds the spool, or there is none. */
+  /** Another process holds the spool, or there is none; `migrate --status`: migrations are missing. */
   refused: 3,
 } as const;
 
@@ -21,6 +21,8 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'KAFKA_SASL_SETTINGS',
   'SPOOL_GROUP',
   'SPOOL_FOREIGN',
+  'SINK_SETTINGS',
+  'SINK_TLS_FILE',
 ]);
 const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING']);
 

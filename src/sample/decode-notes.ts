@@ -29,7 +29,13 @@ export interface ReceivedRunEndedNote {
 export type ReceivedNote = ReceivedLostNote | ReceivedRunEndedNote;
 
 /** Reasons that the reader of a log gives by itself, and therefore believes no agent. */
-export const READER_REASONS = ['dead_letter', 'expired_in_kafka', 'topic_recreated', 'before_first_contact'] as const;
+export const READER_REASONS = [
+  'dead_letter',
+  'expired_in_kafka',
+  'topic_recreated',
+  'skipped_by_operator',
+  'before_first_contact',
+] as const;
 
 const REASON = /^[a-z][a-z0-9_]{0,39}$/;
 const RESERVED: ReadonlySet<string> = new Set(READER_REASONS);

@@ -138,7 +138,8 @@ function isHostname(hostname: string): boolean {
   return (
     hostname.length > 0 &&
     hostname.length <= HOSTNAME_LENGTH &&
-    hostname.trim() !== '' &&
+    // A space at the end makes no difference to a comparison in T-SQL: two hosts would be one there, and two here.
+    hostname.trim() === hostname &&
     hostname.isWellFormed() &&
     !hostname.includes('\0')
   );
@@ -146,7 +147,10 @@ function isHostname(hostname: string): boolean {
 
 function readHostname({ hostname }: Message): string {
   if (typeof hostname !== 'string' || !isHostname(hostname)) {
-    throw invalid('hostname', `not a name of 1 to ${HOSTNAME_LENGTH} characters but ${describe(hostname)}`);
+    throw invalid(
+      'hostname',
+      `not a name of 1 to ${HOSTNAME_LENGTH} characters without white space at its ends but ${describe(hostname)}`,
+    );
   }
   return hostname;
 }

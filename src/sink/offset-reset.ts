@@ -1,9 +1,12 @@
-/** A reset of offsets is a load that moves nothing else: the same fence, the same transaction. */
+/**
+ * A reset of offsets is a load that moves nothing else: the same fence, the same transaction, in which the holes that a
+ * skip makes are recorded and those that it goes back over are taken off the record.
+ */
 import type { Load, LogReader } from './sink.ts';
 import type { OffsetReset } from './sink-admin.ts';
 
 /** Forgets the evidence, which is about another message; keeps the epoch, and began_at since a load never changes it. */
-export function resetLoad({ group, topic }: LogReader, resets: readonly OffsetReset[]): Load {
+export function resetLoad({ group, topic }: LogReader, resets: readonly OffsetReset[], holes: Load['holes']): Load {
   const offsets = resets.map(({ partition, stored, next }) => ({
     partition,
     expected: stored === null ? null : { epoch: stored.epoch, offset: stored.next },
@@ -12,5 +15,5 @@ export function resetLoad({ group, topic }: LogReader, resets: readonly OffsetRe
     evidence: null,
     began_at: null,
   }));
-  return { group, topic, rows: [], accounts: [], hosts: [], offsets, holes: [] };
+  return { group, topic, rows: [], accounts: [], hosts: [], offsets, holes };
 }

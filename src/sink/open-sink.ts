@@ -9,10 +9,18 @@ import { SqlServerSink } from './sqlserver/sqlserver-sink.ts';
 
 type SinkSettings = Pick<ResolvedSettings, 'writer' | 'sqlserver' | 'sqlite'>;
 
-/** SQLite is opened and brought to its schema here; SQL Server is connected to when it is first asked for something. */
-export function openSink(settings: SinkSettings, log: Log): SampleDatabase {
+export interface OpenOptions {
+  /** Make nothing and migrate nothing: for those who only look, or change what is there. Default false. */
+  readonly existing?: boolean;
+}
+
+/**
+ * SQLite is opened and brought to its schema here; SQL Server is connected to when it is first asked for something, and
+ * never migrated.
+ */
+export function openSink(settings: SinkSettings, log: Log, { existing = false }: OpenOptions = {}): SampleDatabase {
   const { writer, sqlserver, sqlite } = settings;
-  if (writer.sink === 'sqlite') return SqliteSink.open({ path: sqlite.path });
+  if (writer.sink === 'sqlite') return SqliteSink.open({ path: sqlite.path, existing });
   return new SqlServerSink({ settings: sqlserver, log });
 }
 

@@ -1,5 +1,8 @@
 /** What a person at the command line does with a database of samples, beside loading it. */
+import type { LogHole } from '../accounts/advance.ts';
 import type { LogReader, StoredOffset } from './sink.ts';
+
+export type { LogHole } from '../accounts/advance.ts';
 
 /** A host as the database knows it. Times are ms since the epoch. */
 export interface HostRecord {
@@ -36,7 +39,14 @@ export interface SinkAdmin {
   retireHost(hostname: string): Promise<boolean>;
   /**
    * Sets where the reader goes on, in one transaction, all or none; forgets the evidence, keeps epoch and began_at.
-   * Answers the partitions whose offset was not as stored: then nothing was changed.
+   * `holes` are what the reader passes over thereby: recorded in the same transaction. A skip that it goes back over is
+   * none any more: holes of the reason `skipped_by_operator` are shortened to end at `next`, and those that begin there
+   * or later removed, or what is read after all would go on excusing gaps. Answers the partitions whose offset was not
+   * as stored: then nothing was changed.
    */
-  resetOffsets(reader: LogReader, resets: readonly OffsetReset[]): Promise<readonly number[]>;
+  resetOffsets(
+    reader: LogReader,
+    resets: readonly OffsetReset[],
+    holes: readonly LogHole[],
+  ): Promise<readonly number[]>;
 }

@@ -354,11 +354,11 @@ describe('what a person does', () => {
       { partition: 0, stored, next: 0 },
       { partition: 1, stored: null, next: 4 },
     ];
-    expect(await sink.resetOffsets(READER, both)).toEqual([]);
+    expect(await sink.resetOffsets(READER, both, [])).toEqual([]);
     const moved = await sink.readOffsets(READER);
     expect(moved.get(0)).toEqual({ partition: 0, epoch: 0, next: 0, evidence: null, began_at: BEGAN });
     expect(moved.get(1)).toEqual({ partition: 1, epoch: 0, next: 4, evidence: null, began_at: null });
-    expect(await sink.resetOffsets(READER, [{ partition: 0, stored, next: 9 }])).toEqual([0]);
+    expect(await sink.resetOffsets(READER, [{ partition: 0, stored, next: 9 }], [])).toEqual([0]);
     expect(await sink.readOffsets(READER)).toEqual(moved);
     expect(await loadAll(sink, [message(1, 1), message(1, 2)], 0)).toEqual(committed(0, 2));
   });

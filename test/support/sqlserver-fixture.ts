@@ -9,6 +9,8 @@ export interface FixtureOptions {
   readonly server?: TdsServerOptions;
   readonly settings?: Partial<SqlServerSettings>;
   readonly statements?: Statements;
+  /** Whether the tables are there. Default true. */
+  readonly tables?: boolean;
 }
 
 export class SqlServerFixture implements AsyncDisposable {
@@ -20,29 +22,14 @@ export class SqlServerFixture implements AsyncDisposable {
 
   private constructor(server: TdsServer, { settings, statements }: FixtureOptions) {
     this.server = server;
-    this.settings = {
-      host: 'localhost',
-      port: server.port,
-      instance: undefined,
-      database: 'monitoring',
-      user: server.user,
-      password: server.password,
-      encrypt: 'false',
-      ca: undefined,
-      trust_server_certificate: false,
-      application_name: 'hostspool',
-      multi_subnet_failover: false,
-      connect_timeout: 5000,
-      request_timeout: 5000,
-      ...settings,
-    };
+    this.settings = sqlServerSettings(server.port, { user: server.user, password: server.password, ...settings });
     this.#statements = statements;
     this.sink = this.another();
   }
 
   static async open(options: FixtureOptions = {}): Promise<SqlServerFixture> {
     const server = await TdsServer.listen(options.server);
-    server.store.makeTables('monitoring');
+    if (options.tables !== false) server.store.makeTables('monitoring');
     return new SqlServerFixture(server, options);
   }
 
@@ -61,4 +48,24 @@ export class SqlServerFixture implements AsyncDisposable {
     await Promise.all(this.#sinks.map((sink) => sink.close()));
     await this.server[Symbol.asyncDispose]();
   }
+}
+
+/** In plain, unless the change says otherwise; time limits that a busy machine keeps. */
+export function sqlServerSettings(port: number, change: Partial<SqlServerSettings> = {}): SqlServerSettings {
+  return {
+    host: 'localhost',
+    port,
+    instance: undefined,
+    database: 'monitoring',
+    user: 'hostspool',
+    password: 'secret',
+    encrypt: 'false',
+    ca: undefined,
+    trust_server_certificate: false,
+    application_name: 'hostspool',
+    multi_subnet_failover: false,
+    connect_timeout: 20_000,
+    request_timeout: 20_000,
+    ...change,
+  };
 }

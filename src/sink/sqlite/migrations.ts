@@ -37,9 +37,7 @@ export function migrate(database: SqliteDatabase, migrations: readonly Migration
     .transaction((): number[] => {
       database.exec(LEDGER);
       const applied = new Set(database.prepare<[], number>('SELECT version FROM schema_migrations').pluck().all());
-      const newest = migrations.at(-1)?.version ?? 0;
-      const beyond = [...applied].filter((version) => version > newest);
-      if (beyond.length > 0) throw newerSchema(Math.max(...beyond), newest);
+      refuseNewer(applied, migrations);
       const missing = migrations.filter(({ version }) => !applied.has(version));
       const record = database.prepare<[number, string]>('INSERT INTO schema_migrations (version, name) VALUES (?, ?)');
       for (const { version, name, sql } of missing) {
@@ -51,8 +49,27 @@ export function migrate(database: SqliteDatabase, migrations: readonly Migration
     .immediate();
 }
 
-function newerSchema(found: number, known: number): HostspoolError {
-  return new HostspoolError(
+/** Throws SINK_SCHEMA_MISSING, SINK_SCHEMA_OLD or SINK_NEWER_SCHEMA where the database is not as this build knows it. */
+export function requireSchema(database: SqliteDatabase, migrations: readonly Migration[] = MIGRATIONS): void {
+  const ledger = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'schema_migrations'").get();
+  if (ledger === undefined) {
+    throw new HostspoolError('SINK_SCHEMA_MISSING', 'the file is no database of hostspool', {
+      hint: 'set sqlite.path to the database of a writer or of local mode',
+    });
+  }
+  const applied = new Set(database.prepare<[], number>('SELECT version FROM schema_migrations').pluck().all());
+  refuseNewer(applied, migrations);
+  if (migrations.every(({ version }) => applied.has(version))) return;
+  throw new HostspoolError('SINK_SCHEMA_OLD', 'an older hostspool made the database', {
+    hint: 'start the writer or local mode of this version once: it brings the database up to date',
+  });
+}
+
+function refuseNewer(applied: ReadonlySet<number>, migrations: readonly Migration[]): void {
+  const known = migrations.at(-1)?.version ?? 0;
+  const found = Math.max(0, ...applied);
+  if (found <= known) return;
+  throw new HostspoolError(
     'SINK_NEWER_SCHEMA',
     `the database has schema version ${found}, this build knows ${known} and older`,
     { hint: 'use the hostspool that made it, or a newer one, or another database file' },

@@ -1,5 +1,6 @@
 /** The offsets, whose moving is the fence of a load, and the holes that were found in the logs. */
 import type { LogHole } from '../../accounts/advance.ts';
+import { SKIPPED_BY_OPERATOR } from '../../accounts/reasons.ts';
 import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
 import type { LogReader, OffsetMove, StoredOffset } from '../sink.ts';
 import { fromTimeText, toTimeText } from './times.ts';
@@ -26,6 +27,8 @@ export class OffsetTables {
   readonly #begin: SqliteStatement<[object]>;
   readonly #move: SqliteStatement<[object]>;
   readonly #select: SqliteStatement<[string, string], OffsetRow>;
+  readonly #forgetSkips: SqliteStatement<[object]>;
+  readonly #shortenSkip: SqliteStatement<[object]>;
   readonly #insertHole: SqliteStatement<[object]>;
   readonly #selectHoles: SqliteStatement<[string, string], HoleRow>;
 
@@ -45,6 +48,12 @@ export class OffsetTables {
          AND epoch = @expected_epoch AND next_offset = @expected_offset`,
     );
     this.#select = database.prepare('SELECT * FROM consumer_offsets WHERE group_id = ? AND topic = ?');
+    const skips = `group_id = @group AND topic = @topic AND partition_id = @partition AND epoch = @epoch
+         AND reason = '${SKIPPED_BY_OPERATOR}'`;
+    this.#forgetSkips = database.prepare(`DELETE FROM offset_holes WHERE ${skips} AND first_offset >= @next`);
+    this.#shortenSkip = database.prepare(
+      `UPDATE offset_holes SET next_offset = @next WHERE ${skips} AND next_offset > @next`,
+    );
     this.#insertHole = database.prepare(
       `INSERT INTO offset_holes (group_id, topic, partition_id, epoch, first_offset, next_offset, reason, found_at)
        VALUES (@group, @topic, @partition, @epoch, @first_offset, @next_offset, @reason, @found_at)
@@ -92,6 +101,15 @@ export class OffsetTables {
       });
     }
     return offsets;
+  }
+
+  /** What a reader goes back over, which only a person makes it do, is no longer passed over. */
+  forgetSkips({ group, topic }: LogReader, moves: readonly OffsetMove[]): void {
+    for (const { partition, expected, epoch, next } of moves) {
+      if (expected === null || epoch !== expected.epoch || next >= expected.offset) continue;
+      this.#forgetSkips.run({ group, topic, partition, epoch, next });
+      this.#shortenSkip.run({ group, topic, partition, epoch, next });
+    }
   }
 
   recordHoles({ group, topic }: LogReader, holes: readonly LogHole[]): void {

@@ -5,10 +5,11 @@
  * in line, and each sees the offsets and accounts that the other left. WAL with synchronous = FULL: what a load
  * answered as committed survives a power cut, which it must, since whoever loaded deletes its copy next.
  */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
+import { HostspoolError } from '../../lib/errors.ts';
 import { openSqlite, type SqliteDatabase } from '../../lib/sqlite.ts';
 import { resetLoad } from '../offset-reset.ts';
 import type { SampleDatabase } from '../sample-database.ts';
@@ -18,7 +19,7 @@ import { AccountTables } from './account-tables.ts';
 import { sinkError } from './errors.ts';
 import { HostsTable } from './hosts-table.ts';
 import { MetricsTable } from './metrics-table.ts';
-import { migrate } from './migrations.ts';
+import { migrate, requireSchema } from './migrations.ts';
 import { OffsetTables } from './offset-tables.ts';
 
 export interface SqliteSinkOptions {
@@ -29,6 +30,8 @@ export interface SqliteSinkOptions {
    * included, so it is short; whoever loads repeats.
    */
   readonly busyTimeout?: number;
+  /** Open only what is there and up to date: nothing is made, nothing migrated. Default false. */
+  readonly existing?: boolean;
 }
 
 /** While opening there is nothing to hold up yet. */
@@ -54,15 +57,17 @@ export class SqliteSink implements SampleDatabase {
     this.#hosts = new HostsTable(database);
   }
 
-  /** Opens the file and brings its schema up to date. */
-  static open({ path, busyTimeout = LOAD_BUSY_TIMEOUT_MS }: SqliteSinkOptions): SqliteSink {
+  /** Opens the file and brings its schema up to date. Throws DATABASE_MISSING where `existing` finds none. */
+  static open({ path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, existing = false }: SqliteSinkOptions): SqliteSink {
     let database: SqliteDatabase | undefined;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      if (existing) requireFile(path);
+      else mkdirSync(dirname(path), { recursive: true });
       database = openSqlite(path, { busyTimeout: OPEN_BUSY_TIMEOUT_MS });
+      if (existing) requireSchema(database);
       database.pragma('journal_mode = WAL');
       database.pragma('synchronous = FULL');
-      migrate(database);
+      if (!existing) migrate(database);
       database.pragma(`busy_timeout = ${Math.trunc(busyTimeout)}`);
       return new SqliteSink(path, database);
     } catch (error) {
@@ -89,6 +94,7 @@ export class SqliteSink implements SampleDatabase {
     const runs = this.#accounts.write(load.accounts);
     if (runs.length > 0) return { kind: 'stale', runs };
     this.#hosts.apply(load.hosts, inserted.byHost);
+    this.#offsets.forgetSkips(load, load.offsets);
     this.#offsets.recordHoles(load, load.holes);
     return { kind: 'committed', inserted: inserted.rows, duplicates: load.rows.length - inserted.rows };
   }
@@ -117,9 +123,13 @@ export class SqliteSink implements SampleDatabase {
     return this.#attempt(() => this.#hosts.retire(hostname));
   }
 
-  async resetOffsets(reader: LogReader, resets: readonly OffsetReset[]): Promise<readonly number[]> {
+  async resetOffsets(
+    reader: LogReader,
+    resets: readonly OffsetReset[],
+    holes: readonly LogHole[],
+  ): Promise<readonly number[]> {
     if (resets.length === 0) return [];
-    const outcome = await this.load(resetLoad(reader, resets));
+    const outcome = await this.load(resetLoad(reader, resets, holes));
     return outcome.kind === 'fenced' ? outcome.partitions : [];
   }
 
@@ -148,4 +158,11 @@ export class SqliteSink implements SampleDatabase {
       // The next BEGIN says so again.
     }
   }
+}
+
+function requireFile(path: string): void {
+  if (existsSync(path)) return;
+  throw new HostspoolError('DATABASE_MISSING', `there is no database at ${path}`, {
+    hint: 'set sqlite.path to the database of a writer or of local mode',
+  });
 }

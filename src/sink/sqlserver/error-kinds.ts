@@ -130,8 +130,7 @@ export function kindOf(number: number, message: string, severity = 16): ErrorKin
   return severity === 14 ? PERMISSION : UNKNOWN;
 }
 
-/** Whether a number says why a login was refused. */
-export function refusesLogin(number: number): boolean {
-  const known = KINDS.get(number);
-  return known === LOGIN || known === DATABASE_MISSING || known === PERMISSION || known === UNAVAILABLE;
+/** Whether an error of this kind can be why a login was refused. */
+export function refusesLogin(kind: ErrorKind): boolean {
+  return kind === LOGIN || kind === DATABASE_MISSING || kind === PERMISSION || kind === UNAVAILABLE;
 }

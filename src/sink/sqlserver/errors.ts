@@ -24,18 +24,24 @@ export interface ServerAddress {
   readonly database: string;
 }
 
-/** An error token of the server, as the driver keeps it. */
+/** What an error token of the server says. */
+export interface ToldByServer {
+  readonly number: number;
+  readonly message: string;
+}
+
+/** The same, as the driver keeps it. */
 interface ServerError extends Error {
   readonly number: number;
   readonly class?: number;
 }
 
-/** `refusals`: the numbers that came since the connection was asked for. */
+/** `refusals`: the errors that came since the connection was asked for. */
 export function sqlServerError(
   thrown: unknown,
   address: ServerAddress,
   step: string,
-  refusals: readonly number[] = [],
+  refusals: readonly ToldByServer[] = [],
 ): HostspoolError {
   if (thrown instanceof HostspoolError) return thrown;
   const error = asError(thrown);
@@ -46,7 +52,7 @@ export function sqlServerError(
   }
   const tls = tlsProblem(error);
   if (tls !== undefined) return make({ ...TLS, hint: tls.hint }, address, step, tls.says, error);
-  return make(driverKind(error, refusals), address, step, error.message.trim(), error);
+  return make(driverKind(error, refusals), address, step, saidBy(error), error);
 }
 
 export function sinkClosed({ server, database }: ServerAddress): HostspoolError {
@@ -60,7 +66,7 @@ function make(kind: ErrorKind, { server, database }: ServerAddress, step: string
 }
 
 /** The server's own errors behind one of ours. */
-export function toldByServer(error: unknown): { readonly number: number; readonly message: string }[] {
+export function toldByServer(error: unknown): ToldByServer[] {
   return error instanceof HostspoolError && error.cause instanceof Error ? serverErrors(error.cause) : [];
 }
 
@@ -77,30 +83,30 @@ function deciding(errors: readonly ServerError[]): ServerError | undefined {
   return errors.find((error) => kindOf(error.number, error.message, error.class) !== UNKNOWN) ?? errors[0];
 }
 
-function driverKind(error: Error, refusals: readonly number[]): ErrorKind {
-  switch (errorCode(error)) {
-    case 'ELOGIN':
-      return loginKind(refusals, error.message);
-    case 'ETIMEOUT':
-      return TIMEOUT;
-    case 'ESOCKET':
-    case 'ECLOSE':
-    case 'EINSTLOOKUP':
-    case 'EINVALIDSTATE':
-    case 'ENOTOPEN':
-      return UNAVAILABLE;
-    default:
-      break;
-  }
-  if (error.name === 'TimeoutError') return TIMEOUT;
+/** Whatever is neither the server's word nor a value that could not be written is the connection. */
+function driverKind(error: Error, refusals: readonly ToldByServer[]): ErrorKind {
+  const code = errorCode(error);
+  if (code === 'ELOGIN') return loginKind(refusals);
+  if (code === 'ETIMEOUT' || error.name === 'TimeoutError') return TIMEOUT;
   // The driver could not write a value: it would not have fitted its column either.
   if (error instanceof TypeError || error instanceof RangeError) return DATA;
-  return /connection|socket/i.test(error.message) ? UNAVAILABLE : UNKNOWN;
+  return UNAVAILABLE;
+}
+
+/** The driver's message, and below it what each address of the host answered, which it keeps to itself. */
+function saidBy(error: Error): string {
+  const message = error.message.trim();
+  for (let depth = 0, at: unknown = error; at instanceof Error && depth < 8; depth++) {
+    if (at instanceof AggregateError) return at.errors.map((each) => asError(each).message).join('; ') || message;
+    const { cause, originalError } = at as { cause?: unknown; originalError?: unknown };
+    at = cause ?? originalError;
+  }
+  return message;
 }
 
 /** Of a missing database the server tells twice: that it cannot be opened, then that the login failed. */
-function loginKind(refusals: readonly number[], message: string): ErrorKind {
-  const kinds = refusals.filter(refusesLogin).map((number) => kindOf(number, message));
+function loginKind(refusals: readonly ToldByServer[]): ErrorKind {
+  const kinds = refusals.map(({ number, message }) => kindOf(number, message)).filter(refusesLogin);
   if (kinds.includes(DATABASE_MISSING)) return DATABASE_MISSING;
   return kinds.find((kind) => kind !== LOGIN) ?? LOGIN;
 }

@@ -7,7 +7,7 @@
  *                                               │                                                ▼
  *                      insert-runs, update-runs ─▶ check-runs ─ not all written ▶ outcome stale ─▶ rolled back
  *                                               │                                                ▲
- *           gaps-gone, gaps-come, hosts-new, hosts-heard, hosts-add, add-holes                   │
+ *    gaps-gone, gaps-come, hosts-new, hosts-heard, hosts-add, forget-skips, add-holes            │
  *                                               │                                                │
  *                                              end ── outcome committed, no rehearsal ▶ committed; rehearsal ─┘
  *
@@ -17,6 +17,7 @@
  *
  * Each step begins with a comment that names it; docs/sqlserver.md says what each of them means.
  */
+import { SKIPPED_BY_OPERATOR } from '../../accounts/reasons.ts';
 import { FIELDS } from '../../sample/fields.ts';
 
 export interface LoadStep {
@@ -43,6 +44,9 @@ const RUN_COLUMNS = [
 const OFFSET_COLUMNS = ['epoch', 'next_offset', 'evidence_timestamp', 'evidence_sha256'];
 const SAID_BY_AGENT = ['last_seen', 'agent_version', 'spool_depth', 'spool_bytes', 'spool_oldest_age_seconds'];
 const HOLE_COLUMNS = ['partition_id', 'epoch', 'first_offset', 'next_offset', 'reason', 'found_at'];
+
+/** Only a person makes a reader read again what it has read. */
+const GOES_BACK = 'f.epoch = f.expected_epoch AND f.next_offset < f.expected_offset';
 
 const from = (alias: string, columns: readonly string[]) => columns.map((name) => `${alias}.${name}`).join(', ');
 const assign = (alias: string, columns: readonly string[]) =>
@@ -185,6 +189,23 @@ JOIN (
 ) AS d ON d.hostname = k.hostname;`,
   ),
   unlessRefused(
+    'forget-skips',
+    `IF EXISTS (SELECT 1 FROM #fence AS f WHERE ${GOES_BACK})
+BEGIN
+  DELETE h
+  FROM dbo.offset_holes AS h
+  JOIN #fence AS f ON f.partition_id = h.partition_id AND f.epoch = h.epoch
+  WHERE h.group_id = @group_id AND h.topic = @topic AND h.reason = N'${SKIPPED_BY_OPERATOR}' AND ${GOES_BACK}
+    AND h.first_offset >= f.next_offset;
+  UPDATE h
+  SET next_offset = f.next_offset
+  FROM dbo.offset_holes AS h
+  JOIN #fence AS f ON f.partition_id = h.partition_id AND f.epoch = h.epoch
+  WHERE h.group_id = @group_id AND h.topic = @topic AND h.reason = N'${SKIPPED_BY_OPERATOR}' AND ${GOES_BACK}
+    AND h.next_offset > f.next_offset;
+END;`,
+  ),
+  unlessRefused(
     'add-holes',
     `INSERT INTO dbo.offset_holes (group_id, topic, ${HOLE_COLUMNS.join(', ')})
 SELECT @group_id, @topic, ${from('h', HOLE_COLUMNS)}
@@ -197,8 +218,14 @@ WHERE NOT EXISTS (
   ),
   {
     name: 'end',
-    sql: `IF @outcome = N'committed' AND @rehearsal = 0 COMMIT TRANSACTION;
-ELSE ROLLBACK TRANSACTION;
+    sql: `IF @outcome = N'committed' AND @rehearsal = 0
+BEGIN
+  COMMIT TRANSACTION;
+END
+ELSE
+BEGIN
+  ROLLBACK TRANSACTION;
+END;
 END TRY
 BEGIN CATCH
   IF XACT_STATE() <> 0 ROLLBACK TRANSACTION;

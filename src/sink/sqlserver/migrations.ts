@@ -3,6 +3,7 @@ import serverMetrics from '../../../sql/0001-server-metrics.sql';
 import accounts from '../../../sql/0002-accounts.sql';
 import offsets from '../../../sql/0003-offsets.sql';
 import views from '../../../sql/0004-views.sql';
+import roles from '../../../sql/roles.sql';
 
 export interface Migration {
   /** 1, 2, 3 …; a number is never used again for anything else. */
@@ -17,6 +18,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 3, name: 'offsets', sql: offsets },
   { version: 4, name: 'views', sql: views },
 ];
+
+/** Makes the roles with the least rights; for a person to run, no migration. */
+export const ROLES: string = roles;
 
 /** Lines that hold nothing but GO, as clients of SQL Server have them, separate batches. */
 export function batchesOf(sql: string): string[] {

@@ -13,7 +13,7 @@ import type { HostspoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { poolConfig, type SqlServerSettings } from './connection-settings.ts';
 import { type Driver, loadDriver } from './driver.ts';
-import { type ServerAddress, sinkClosed, sqlServerError } from './errors.ts';
+import { type ServerAddress, sinkClosed, sqlServerError, type ToldByServer } from './errors.ts';
 import { Session } from './session.ts';
 
 /** So many failures in a row, and the pool is thrown away. */
@@ -25,8 +25,9 @@ export class SqlServer {
   readonly #settings: SqlServerSettings;
   readonly #log: Log;
   readonly #connections = new Set<Connection>();
-  readonly #pools = new WeakMap<Session, ConnectionPool>();
-  readonly #refusals: number[] = [];
+  /** Lent sessions, and where each of them came from. */
+  readonly #lent = new Map<Session, ConnectionPool>();
+  readonly #refusals: ToldByServer[] = [];
   #pool: Promise<ConnectionPool> | undefined;
   #failures = 0;
   #closed = false;
@@ -47,7 +48,7 @@ export class SqlServer {
       const pool = await this.#open(driver);
       const connection = await acquireFrom(pool);
       const session = new Session(connection, driver);
-      this.#pools.set(session, pool);
+      this.#lent.set(session, pool);
       if (this.#closed) connection.close();
       return session;
     } catch (error) {
@@ -90,6 +91,8 @@ export class SqlServer {
   async close(): Promise<void> {
     this.#closed = true;
     for (const connection of this.#connections) connection.close();
+    // A pool ends when nothing of it is lent any more, and who has a session may never give it back.
+    for (const session of this.#lent.keys()) this.#giveBack(session);
     const limit = Promise.withResolvers<void>();
     const timer = setTimeout(limit.resolve, CLOSE_MS);
     await Promise.race([this.#retire(), limit.promise]);
@@ -113,13 +116,13 @@ export class SqlServer {
     this.#connections.add(connection);
     connection.once('end', () => this.#connections.delete(connection));
     // The driver's error for a refused login has no number; this event does.
-    connection.on('errorMessage', ({ number }) => this.#refusals.push(number));
+    connection.on('errorMessage', ({ number, message }) => this.#refusals.push({ number, message }));
     if (this.#closed) connection.close();
   }
 
   #giveBack(session: Session): void {
-    const pool = this.#pools.get(session);
-    this.#pools.delete(session);
+    const pool = this.#lent.get(session);
+    this.#lent.delete(session);
     if (pool !== undefined) releaseTo(pool, session.connection);
   }
 

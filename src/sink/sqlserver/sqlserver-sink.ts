@@ -136,9 +136,13 @@ export class SqlServerSink implements SampleDatabase {
     return Number(answer?.retired) > 0;
   }
 
-  async resetOffsets(reader: LogReader, resets: readonly OffsetReset[]): Promise<readonly number[]> {
+  async resetOffsets(
+    reader: LogReader,
+    resets: readonly OffsetReset[],
+    holes: readonly LogHole[],
+  ): Promise<readonly number[]> {
     if (resets.length === 0) return [];
-    const outcome = await this.load(resetLoad(reader, resets));
+    const outcome = await this.load(resetLoad(reader, resets, holes));
     return outcome.kind === 'fenced' ? outcome.partitions : [];
   }
 

@@ -19,9 +19,13 @@ export class Readback {
     this.#handle = handle;
   }
 
+  tableNames(): string[] {
+    return this.#all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => String(name));
+  }
+
+  /** Empty where there is no such table. */
   table(name: TableName): PlainRow[] {
-    const exists = this.#handle().prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name);
-    if (exists === undefined) return [];
+    if (!this.tableNames().includes(name)) return [];
     return this.#all(`SELECT * FROM ${name} ORDER BY rowid`);
   }
 

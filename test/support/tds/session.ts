@@ -143,7 +143,8 @@ export class Session {
   async #handle(message: Message): Promise<void> {
     if (this.#gone.signal.aborted) return;
     this.#running = new AbortController();
-    const signal = AbortSignal.any([this.#running.signal, this.#gone.signal]);
+    const running = this.#running.signal;
+    const signal = this.#server.finishesWithoutClient ? running : AbortSignal.any([running, this.#gone.signal]);
     try {
       if (message.type === PACKET.prelogin) await this.#prelogin(message.data, signal);
       else if (message.type === PACKET.login) await this.#login(readLogin(message.data), signal);

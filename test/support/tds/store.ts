@@ -36,21 +36,20 @@ export class Store {
   create(name: string): void {
     if (this.has(name))
       throw new SqlError(1801, `Database '${name}' already exists. Choose a different database name.`);
-    const handle = new Database(this.#path(name));
+    const handle = this.#open(name);
     handle.pragma('journal_mode = WAL');
     handle.close();
   }
 
   /** All tables, as after every migration, for tests that are not about migrations. */
   makeTables(name: string): void {
-    const handle = new Database(this.#path(name));
+    const handle = this.#open(name);
     for (const table of Object.keys(TABLES)) handle.exec(createTable(table as TableName));
     handle.close();
   }
 
   open(name: string): Handle {
-    const handle = new Database(this.#path(name), { timeout: 5000 });
-    handle.pragma('synchronous = OFF');
+    const handle = this.#open(name);
     handle.pragma('temp_store = MEMORY');
     handle.pragma('foreign_keys = ON');
     handle.defaultSafeIntegers(true);
@@ -71,6 +70,13 @@ export class Store {
     for (const handle of this.#readers.values()) handle.close();
     this.#readers.clear();
     if (this.#temporary) rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Without waiting for the disk: it has to outlive a killed process, not a power cut. */
+  #open(name: string): Handle {
+    const handle = new Database(this.#path(name), { timeout: 5000 });
+    handle.pragma('synchronous = OFF');
+    return handle;
   }
 
   #path(name: string): string {

@@ -57,7 +57,7 @@ describe('reasons', () => {
   });
 
   it('put the agent before the dead letter, that before a hole, and a hole before the first contact', () => {
-    const order = ['crash', 'dead_letter', 'expired_in_kafka', 'before_first_contact', null];
+    const order = ['crash', 'dead_letter', 'expired_in_kafka', 'skipped_by_operator', 'before_first_contact', null];
     for (let index = 1; index < order.length; index++) {
       expect(outranks(order[index - 1] ?? null, order[index] ?? null)).toBe(true);
     }

@@ -119,6 +119,8 @@ describe('decoding a message', () => {
     ['a count above 32 bits', json({ cpu_count: 2 ** 31 }), /^cpu_count/],
     ['no hostname', json({ hostname: '' }), /^hostname/],
     ['a hostname of blanks', json({ hostname: '  ' }), /^hostname/],
+    ['a hostname with a blank at its end', json({ hostname: 'web-1 ' }), /^hostname: .*white space/],
+    ['a hostname with a blank at its beginning', json({ hostname: '\u00a0web-1' }), /^hostname: .*white space/],
     ['a hostname of 256 characters', json({ hostname: 'h'.repeat(256) }), /^hostname: .*256 characters/],
     ['a hostname of a megabyte', json({ hostname: 'h'.repeat(1 << 20) }), /^hostname/],
     ['a hostname with a NUL', json({ hostname: 'a\0b' }), /^hostname/],

@@ -228,6 +228,27 @@ export const LOAD_STEPS: Readonly<Record<string, Step>> = {
      WHERE ${IN_SLICE} AND h.hostname = k.hostname`,
   ),
 
+  'forget-skips': unlessRefused((batch) => {
+    const back = (condition: string) => `EXISTS (
+      SELECT 1 FROM temp."#fence" AS f
+      WHERE f.partition_id = offset_holes.partition_id AND f.epoch = offset_holes.epoch AND f.epoch = f.expected_epoch
+        AND f.next_offset < f.expected_offset AND ${condition})`;
+    const ours = "group_id = @group_id AND topic = @topic AND reason = 'skipped_by_operator'";
+    const gone = execute(
+      batch,
+      `DELETE FROM offset_holes WHERE ${ours} AND ${back('offset_holes.first_offset >= f.next_offset')}`,
+      reader(batch),
+    );
+    const shortened = execute(
+      batch,
+      `UPDATE offset_holes SET next_offset = (
+         SELECT f.next_offset FROM temp."#fence" AS f WHERE f.partition_id = offset_holes.partition_id)
+       WHERE ${ours} AND ${back('offset_holes.next_offset > f.next_offset')}`,
+      reader(batch),
+    );
+    return gone + shortened;
+  }),
+
   'add-holes': unlessRefused((batch) => {
     const columns = ['partition_id', 'epoch', 'first_offset', 'next_offset', 'reason', 'found_at'];
     return execute(
