@@ -16,7 +16,7 @@ import { isExpelled, type Membership } from './membership.ts';
 export type EndReason = 'rebalance' | 'expelled' | 'coordinator_lost' | 'partitions_changed' | 'given_back' | 'stop';
 
 export interface HeartbeatOptions {
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, 'heartbeat' | 'forget'>;
   readonly sessionTimeout: number;
   readonly toError: (thrown: unknown) => HostspoolError;
   readonly over: (reason: EndReason) => void;

@@ -155,6 +155,72 @@ describe.skipIf(missing !== undefined)(`the follower against Kafka (${missing ??
     expect(values()).toEqual(numbered(100, 3).map(({ value }) => value));
   });
 
+  it('ends where the topic ended when it began, from the beginning or from given offsets', async () => {
+    const topic = uniqueTopic();
+    await createTopic(bootstrap, topic, { partitions: 3 });
+    const sender = producer();
+    await sender.send(topic, numbered(0, 200));
+    const settings = kafkaSettings(bootstrap);
+    const read = async (options: Partial<FollowOptions>) => {
+      const seen: FollowedMessage[] = [];
+      const signal = new AbortController().signal;
+      const follower = Follower.create(settings, silentLog, new SystemClock());
+      for await (const message of follower.follow({ topic, from: 'beginning', until: 'end', signal, ...options })) {
+        seen.push(message);
+        // What comes meanwhile is not part of it.
+        if (seen.length === 1) await sender.send(topic, numbered(200, 50));
+      }
+      return seen;
+    };
+    const all = await read({});
+    expect(all.map(({ value }) => value?.toString()).sort()).toEqual(
+      numbered(0, 200)
+        .map(({ value }) => value)
+        .sort(),
+    );
+    const partition = all[0]?.partition ?? 0;
+    const offset = all.filter((message) => message.partition === partition).length - 2;
+    const rest = await read({ from: 'end', offsets: new Map([[partition, offset]]) });
+    expect(rest.map((message) => message.offset).slice(0, 2)).toEqual([offset, offset + 1]);
+    expect(new Set(rest.map((message) => message.partition))).toEqual(new Set([partition]));
+    expect(await read({ from: 'end' })).toEqual([]);
+  });
+
+  it('waits with a message until it is asked for, however many there are', async () => {
+    const topic = uniqueTopic();
+    await createTopic(bootstrap, topic, { partitions: 1 });
+    const sender = producer('none');
+    const large = 'x'.repeat(400_000);
+    for (let n = 0; n < 30; n++) await sender.send(topic, [{ key: 'host-1', value: `${n} ${large}` }]);
+    const signal = new AbortController().signal;
+    const follower = Follower.create(kafkaSettings(bootstrap), silentLog, new SystemClock());
+    const numbers: string[] = [];
+    for await (const message of follower.follow({ topic, from: 'beginning', until: 'end', signal })) {
+      numbers.push(message.value?.toString().split(' ')[0] ?? '');
+    }
+    expect(numbers).toEqual(Array.from({ length: 30 }, (_, n) => String(n)));
+  });
+
+  it('reads a partition that was added meanwhile from its beginning', { timeout: 60_000 }, async () => {
+    const topic = uniqueTopic();
+    await createTopic(bootstrap, topic, { partitions: 1 });
+    const { seen } = await follow(topic);
+    await withAdmin(bootstrap, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count: 4 }] }));
+    const sender = producer();
+    await expect
+      .poll(
+        () =>
+          sender.send(topic, numbered(0, 50)).then(
+            () => 'sent',
+            () => 'not yet',
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe('sent');
+    await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(50);
+    expect(new Set(seen.map(({ partition }) => partition)).size).toBeGreaterThan(1);
+  });
+
   it('refuses to follow what is not there', async () => {
     await expect(follow('no-such-topic')).rejects.toMatchObject({ code: 'KAFKA_UNKNOWN_TOPIC' });
     const dead = `127.0.0.1:${await freePort()}`;

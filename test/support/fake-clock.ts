@@ -61,11 +61,12 @@ export class FakeClock implements Clock {
         undefined,
       );
       if (next === undefined) break;
-      this.pass(next.at - this.#monotonic);
+      // A sleeper that is late, for work took its time, wakes now.
+      this.pass(Math.max(0, next.at - this.#monotonic));
       next.wake();
       await settle();
     }
-    this.pass(end - this.#monotonic);
+    this.pass(Math.max(0, end - this.#monotonic));
     await settle();
   }
 
