@@ -85,6 +85,7 @@ export class StormProcess {
       stderr += String(data);
     });
     let torn = 0;
+    let lines = 0;
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
       writeSync(this.#log, `${text}\n`);
       let line: LogLine;
@@ -96,6 +97,7 @@ export class StormProcess {
       }
       if (torn > 0) this.#findings.push(`${this.name} wrote a line that is not JSON, and went on`);
       torn = 0;
+      lines++;
       this.#options.onLine?.(line);
       for (const waiting of this.#waiting) waiting(line);
     });
@@ -103,7 +105,7 @@ export class StormProcess {
       child.once('close', (code, signal) => {
         writeSync(this.#log, `${JSON.stringify({ event: 'storm_process_ended', code, signal, stderr })}\n`);
         this.#child = undefined;
-        this.#ended(code, signal, stderr);
+        this.#ended(code, signal, stderr, lines);
         resolve(code);
       });
     });
@@ -111,11 +113,13 @@ export class StormProcess {
     if (child.pid !== undefined) this.#resources.follow(child.pid);
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null, stderr: string): void {
+  #ended(code: number | null, signal: NodeJS.Signals | null, stderr: string, lines: number): void {
     const ending = this.#expected ?? 'by itself';
     this.#resources.ended();
     this.#options.onEnd?.(ending);
-    if (ending === 'stopped' && code !== 0) {
+    // Told to stop before it had begun to listen for it: then the signal itself ends it, and nothing was begun.
+    const wasStarting = signal === 'SIGTERM' && lines === 0;
+    if (ending === 'stopped' && code !== 0 && !wasStarting) {
       this.#findings.push(`${this.name} ended with ${code ?? signal} when it was stopped: ${stderr.slice(0, 500)}`);
     }
     if (ending !== 'by itself') return;

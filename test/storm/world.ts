@@ -65,7 +65,6 @@ export class StormWorld implements AsyncDisposable {
     const properties = { 'num.network.threads': '1', 'group.min.session.timeout.ms': '1000' };
     const broker = opened.use(await Broker.start({ links, properties }));
     await broker.createTopic(TOPIC, { partitions: PARTITIONS });
-    await broker.createTopic(`${TOPIC}.dlq`);
     const proxies: TcpProxy[] = [];
     for (const { proxied, target } of broker.addresses.links) {
       proxies.push(opened.use(await TcpProxy.listen({ target, port: Number(proxied.split(':')[1]) })));
