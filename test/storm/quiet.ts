@@ -9,6 +9,7 @@
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { executable } from '../support/executable.ts';
+import type { StormProcess } from './process.ts';
 import { GROUP, type StormWorld, TOPIC } from './world.ts';
 
 const DRAIN_LIMIT_MS = 120_000;
@@ -19,32 +20,29 @@ const STOPS = 3;
 export async function quieten(world: StormWorld): Promise<string[]> {
   await world.heal();
   for (const process of [...world.writers, ...world.agents]) process.start();
-  const findings: string[] = [];
-  for (const [index, agent] of world.agents.entries()) {
-    for (let stop = 1; ; stop++) {
-      agent.start();
-      if (!(await waitFor(() => drained(world, index), DRAIN_LIMIT_MS))) {
-        findings.push(
-          `${agent.name}: the spool was not drained within ${DRAIN_LIMIT_MS} ms: ${await spoolText(world, index)}`,
-        );
-        break;
-      }
-      await agent.stop();
-      if (await empty(world, index)) break;
-      if (stop === STOPS) {
-        findings.push(
-          `${agent.name} left samples in its spool at ${STOPS} stops, with Kafka there: ${await spoolText(world, index)}`,
-        );
-        break;
-      }
-    }
-    await agent.stop();
-  }
+  const findings = (await Promise.all(world.agents.map((_, agent) => endAgent(world, agent)))).flat();
   if (!(await waitFor(() => loaded(world), LOAD_LIMIT_MS))) {
     findings.push(`the writers did not load all within ${LOAD_LIMIT_MS} ms: ${await offsetsText(world)}`);
   }
-  for (const writer of world.writers) await writer.stop();
+  await Promise.all(world.writers.map((writer) => writer.stop()));
   return findings;
+}
+
+async function endAgent(world: StormWorld, index: number): Promise<string[]> {
+  const agent = world.agents[index] as StormProcess;
+  for (let stop = 1; stop <= STOPS; stop++) {
+    agent.start();
+    if (!(await waitFor(() => drained(world, index), DRAIN_LIMIT_MS))) {
+      const spool = await spoolText(world, index);
+      await agent.stop();
+      return [`${agent.name}: the spool was not drained within ${DRAIN_LIMIT_MS} ms: ${spool}`];
+    }
+    await agent.stop();
+    if (await empty(world, index)) return [];
+  }
+  return [
+    `${agent.name} left samples in its spool at ${STOPS} stops, with Kafka there: ${await spoolText(world, index)}`,
+  ];
 }
 
 interface SpoolStatus {
