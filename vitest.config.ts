@@ -1,6 +1,7 @@
 /**
- * Three projects. `unit` runs in parallel and needs nothing. `integration` (against a real broker) and `e2e` (against
+ * Four projects. `unit` runs in parallel and needs nothing. `integration` (against a real broker) and `e2e` (against
  * build/hostspool) run in series: the machine is small, and there is one broker.
+ * `sqlserver` is the acceptance suite, which says that it is skipped where no server is named.
  */
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
@@ -27,6 +28,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'sqlserver',
+          include: ['test/sqlserver/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
         },
       },
     ],

@@ -1,6 +1,7 @@
 /**
  * Builds build/hostspool: esbuild makes one file of src/, pkg puts it with the SQLite addon into a copy of Node as a
- * single executable application.
+ * single executable application. The driver for SQL Server is a file of its own beside it, which only a writer reads:
+ * in the one file it would cost every agent some twenty megabytes.
  *
  * The copy of Node is stripped before the injection (after it, the injected blob would be lost). Nothing in the
  * result depends on the time or the machine: two builds of one commit are the same bytes.
@@ -19,7 +20,8 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
+import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
 
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'build');
@@ -55,10 +57,22 @@ export function describeCommit(): string {
   return changed === '' ? commit : `${commit}-dirty`;
 }
 
+/** Left out of the program's bundle; loaded by src/sink/sqlserver/driver.ts. */
+const DRIVER_PACKAGES = ['mssql', 'tedious'];
+
 export async function bundle(entry: string, outfile: string): Promise<void> {
+  await bundleOf({ entryPoints: [entry], external: DRIVER_PACKAGES }, outfile);
+}
+
+async function bundleDriver(outfile: string): Promise<void> {
+  const contents = "module.exports = { mssql: require('mssql'), tedious: require('tedious') };";
+  await bundleOf({ stdin: { contents, resolveDir: root } }, outfile);
+}
+
+async function bundleOf(entry: BuildOptions, outfile: string): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   await build({
-    entryPoints: [entry],
+    ...entry,
     outfile,
     bundle: true,
     platform: 'node',
@@ -93,7 +107,9 @@ async function main(): Promise<void> {
 
 async function buildIn(work: string): Promise<void> {
   const script = join(work, 'hostspool.cjs');
+  const driver = join(work, 'sqlserver-driver.cjs');
   await bundle(join(root, 'src', 'main.ts'), script);
+  await bundleDriver(driver);
 
   const node = join(work, 'node');
   copyFileSync(process.execPath, node);
@@ -113,6 +129,7 @@ async function buildIn(work: string): Promise<void> {
     seaConfig: {
       assets: {
         'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
+        [DRIVER_ASSET]: driver,
       },
       useCodeCache: false,
       disableExperimentalSEAWarning: true,
