@@ -45,6 +45,9 @@ export class Dropped extends Error {
 
 export class Muted extends Error {}
 
+/** All was told; the server ends the connection. */
+export class Ended extends Error {}
+
 /** A person or a deadline gave the request up, or its connection has gone. */
 export class Cancelled extends Error {}
 

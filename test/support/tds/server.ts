@@ -82,6 +82,7 @@ export class TdsServer implements AsyncDisposable {
   password: string;
   secureContext: SecureContext | undefined;
   thawed: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
   readonly #sessions = new Set<Session>();
   readonly #endings = new Set<Promise<void>>();
   #server: Server | undefined;
@@ -103,6 +104,11 @@ export class TdsServer implements AsyncDisposable {
     const server = new TdsServer(options);
     await server.accept();
     return server;
+  }
+
+  /** Ends what goes on without its client. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   get port(): number {
@@ -205,6 +211,7 @@ export class TdsServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.faults.clear();
+    this.#stopping.abort();
     this.refuse();
     this.thaw();
     this.cut();
