@@ -14,18 +14,16 @@
  * - A broker that fails costs its own connections alone. When nobody can be asked for metadata any more, everything is
  *   ended and the next call begins with the next configured broker: kafkajs does not always find back by itself.
  */
-import Cluster, { type ClusterBroker, type ClusterMetadata } from 'kafkajs/src/cluster/index.js';
-import { createLogger } from 'kafkajs/src/loggers/index.js';
+import type { ClusterBroker, ClusterMetadata } from 'kafkajs/src/cluster/index.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
-import { KafkaConnection } from './connection.ts';
+import { forgetBroker, type Link, openLink } from './cluster-link.ts';
+import type { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
-import { KAFKAJS_LOG_LEVEL } from './log.ts';
-import { askMetadataTolerantly } from './metadata-request.ts';
 import { within } from './time-limit.ts';
 
 export interface BrokersOptions {
@@ -34,13 +32,6 @@ export interface BrokersOptions {
   readonly log: Log;
   readonly clock: Clock;
 }
-
-interface Link {
-  readonly connection: KafkaConnection;
-  readonly cluster: Cluster;
-}
-
-const READ_COMMITTED = 1;
 
 export class Brokers {
   readonly topic: string;
@@ -115,7 +106,7 @@ export class Brokers {
       const broker = await this.#within(connect_timeout, cluster.brokerPool.findBroker({ nodeId: node }), 'connection');
       return await this.#within(limit, request(broker), 'answer');
     } catch (thrown) {
-      if (!isBrokersAnswer(thrown)) forget(cluster, node);
+      if (!isBrokersAnswer(thrown)) forgetBroker(cluster, node);
       throw thrown;
     }
   }
@@ -211,25 +202,9 @@ export class Brokers {
   }
 
   #open(): Link {
-    const connection = KafkaConnection.open({
-      settings: this.#settings,
-      log: this.#log,
-      firstBroker: this.#nextBroker++,
-    });
-    this.#connection = connection;
-    const { logCreator, socketFactory, ...config } = connection.config;
-    if (logCreator === undefined || socketFactory === undefined) throw new TypeError('an incomplete configuration');
-    const cluster = new Cluster({
-      ...config,
-      logger: createLogger({ level: KAFKAJS_LOG_LEVEL, logCreator }),
-      socketFactory,
-      metadataMaxAge: Number.POSITIVE_INFINITY,
-      allowAutoTopicCreation: false,
-      maxInFlightRequests: null,
-      isolationLevel: READ_COMMITTED,
-    });
-    askMetadataTolerantly(cluster);
-    return { connection, cluster };
+    const link = openLink(this.#settings, this.#log, this.#nextBroker++);
+    this.#connection = link.connection;
+    return link;
   }
 
   #within<Result>(limit: number, work: Promise<Result>, what: 'connection' | 'answer'): Promise<Result> {
@@ -245,13 +220,4 @@ export class Brokers {
       retryable: true,
     });
   }
-}
-
-/** Ends the connections to a broker; the next metadata brings it back with new ones. */
-function forget(cluster: Cluster, node: number): void {
-  const broker = cluster.brokerPool.brokers[node];
-  if (broker === undefined) return;
-  const { host, port, pool } = broker.connectionPool;
-  for (const { socket } of pool) socket?.destroy(new Error('the connection was given up'));
-  cluster.removeBroker({ host, port });
 }

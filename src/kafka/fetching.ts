@@ -13,7 +13,7 @@
  * is not answered within its time ends its connection (`Brokers`), so that nothing waits for ever.
  */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
-import { Backoff, type BackoffSettings } from '../lib/backoff.ts';
+import type { BackoffSettings } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -22,6 +22,7 @@ import { noLeaderError } from './errors.ts';
 import { type FetchedPartition, fetchFrom } from './fetch-request.ts';
 import { logBounds } from './list-offsets.ts';
 import type { FetchTarget, LogBounds } from './log-session.ts';
+import { PartitionRests } from './partition-rests.ts';
 import { decodeRecords, type Records } from './record-batches.ts';
 import { Wakening } from './wakening.ts';
 
@@ -33,16 +34,6 @@ export interface FetchingOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly clock: Clock;
-}
-
-/** A partition that waits for its next attempt. */
-interface Rest {
-  readonly backoff: Backoff;
-  /** By the monotonic clock. */
-  until: number;
-  /** Ask for its leader before the next attempt. */
-  refresh: boolean;
-  code: string | undefined;
 }
 
 /** How long a broker without new messages holds a fetch, ms. */
@@ -59,7 +50,7 @@ export class Fetching {
   readonly #signal: AbortSignal;
   readonly #loops = new Set<number>();
   readonly #asked = new Set<number>();
-  readonly #rests = new Map<number, Rest>();
+  readonly #rests: PartitionRests;
   readonly #outOfRange = new Map<number, number>();
   readonly #changed: Wakening;
   readonly #over = Promise.withResolvers<void>();
@@ -72,6 +63,7 @@ export class Fetching {
     this.#options = options;
     this.#target = target;
     this.#signal = signal;
+    this.#rests = new PartitionRests(options.backoff, options.random, options.clock);
     this.#changed = new Wakening(options.clock, signal);
     signal.addEventListener('abort', () => this.#over.resolve(), { once: true });
     if (signal.aborted) this.#over.resolve();
@@ -114,15 +106,14 @@ export class Fetching {
       this.#startLoops();
       const led = this.#options.partitions.filter((partition) => this.#leaderOf(partition) === leader);
       if (led.length === 0) break;
-      const now = this.#options.clock.monotonic();
-      const free = led.filter((each) => !this.#asked.has(each) && (this.#rests.get(each)?.until ?? 0) <= now);
-      const stale = free.filter((each) => this.#rests.get(each)?.refresh === true);
+      const free = led.filter((each) => !this.#asked.has(each) && this.#rests.left(each) === 0);
+      const stale = free.filter((each) => this.#rests.isStale(each));
       if (stale.length > 0) {
         await this.#refresh(stale);
         continue;
       }
       const positions = free.length === 0 ? undefined : this.#target.positions(this.#inTurn(free));
-      if (positions === undefined || positions.size === 0) await this.#changed.wait(this.#shortestRest(led, now));
+      if (positions === undefined || positions.size === 0) await this.#changed.wait(this.#shortestRest(led));
       else await this.#request(leader, positions);
     }
     this.#loops.delete(leader);
@@ -134,8 +125,9 @@ export class Fetching {
     return [...partitions.slice(first), ...partitions.slice(0, first)];
   }
 
-  #shortestRest(partitions: readonly number[], now: number): number | undefined {
-    const left = partitions.map((each) => (this.#rests.get(each)?.until ?? 0) - now).filter((ms) => ms > 0);
+  /** Undefined when none rests: then only a wakening changes anything. */
+  #shortestRest(partitions: readonly number[]): number | undefined {
+    const left = partitions.map((each) => this.#rests.left(each)).filter((ms) => ms > 0);
     return left.length === 0 ? undefined : Math.min(...left);
   }
 
@@ -200,7 +192,7 @@ export class Fetching {
       return this.#options.brokers.error(thrown);
     }
     if (this.#signal.aborted) return undefined;
-    this.#rests.delete(partition);
+    this.#rests.succeeded(partition);
     this.#outOfRange.delete(partition);
     this.#target.took({ partition, position, ...decoded, end });
     return undefined;
@@ -217,7 +209,7 @@ export class Fetching {
     }
     if (this.#signal.aborted) return undefined;
     // Told once already, and the same position was asked for again: not in a circle without a rest.
-    if (this.#outOfRange.get(partition) === position) this.#rest([partition], undefined);
+    if (this.#outOfRange.get(partition) === position) this.#rests.failed([partition], undefined, false);
     this.#outOfRange.set(partition, position);
     log.debug({ event: 'offset_out_of_range', partition, position, ...bounds });
     this.#target.outOfRange(partition, position, bounds);
@@ -227,10 +219,7 @@ export class Fetching {
   async #refresh(stale: readonly number[]): Promise<void> {
     try {
       await this.#options.brokers.refresh();
-      for (const partition of stale) {
-        const rest = this.#rests.get(partition);
-        if (rest !== undefined) rest.refresh = false;
-      }
+      this.#rests.refreshed(stale);
     } catch (thrown) {
       this.#failed(stale, this.#options.brokers.error(thrown));
     }
@@ -238,38 +227,20 @@ export class Fetching {
 
   #failed(partitions: readonly number[], error: HostspoolError): void {
     if (this.#signal.aborted) return;
-    const told =
-      error.code === 'KAFKA_UNKNOWN_TOPIC'
-        ? [...this.#rests.values()].some(({ code }) => code === error.code)
-        : partitions.every((partition) => this.#rests.get(partition)?.code === error.code);
-    const wait = this.#rest(partitions, error);
+    const told = this.#isTold(partitions, error.code);
+    const wait = this.#rests.failed(partitions, error.code, error.code !== 'KAFKA_CORRUPT');
     const fields = { event: 'fetch_failed', partitions, err: error, next_attempt_in_ms: Math.round(wait) };
     const { log } = this.#options;
-    if (error.code === 'KAFKA_UNKNOWN_TOPIC' || error.code === 'KAFKA_NO_LEADER') {
-      if (!told) log.warn(fields, error.message);
-    } else if (error.retryable) log.warn(fields, error.message);
+    const passes = error.retryable || error.code === 'KAFKA_UNKNOWN_TOPIC';
+    if (told) log.debug(fields, error.message);
+    else if (passes) log.warn(fields, error.message);
     else log.error(fields, error.message);
     this.#target.failed(partitions, error);
   }
 
-  /** One wait for all of them, so that they are asked for together again. */
-  #rest(partitions: readonly number[], error: HostspoolError | undefined): number {
-    const { backoff: settings, random, clock } = this.#options;
-    const rests = partitions.map((partition) => {
-      const rest = this.#rests.get(partition) ?? newRest(settings, random);
-      this.#rests.set(partition, rest);
-      return rest;
-    });
-    const wait = Math.max(0, ...rests.map(({ backoff }) => backoff.failed()).slice(0, 1));
-    for (const rest of rests) {
-      rest.until = clock.monotonic() + wait;
-      rest.refresh = error !== undefined && error.code !== 'KAFKA_CORRUPT';
-      rest.code = error?.code;
-    }
-    return wait;
+  /** A broker that is away is told with each attempt; that there is no topic, or no leader, once. */
+  #isTold(partitions: readonly number[], code: string): boolean {
+    if (code === 'KAFKA_UNKNOWN_TOPIC') return this.#rests.has(code);
+    return code === 'KAFKA_NO_LEADER' && partitions.every((partition) => this.#rests.codeOf(partition) === code);
   }
-}
-
-function newRest(settings: BackoffSettings, random: () => number): Rest {
-  return { backoff: new Backoff(settings, random), until: 0, refresh: false, code: undefined };
 }

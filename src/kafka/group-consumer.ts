@@ -166,8 +166,8 @@ export class KafkaGroupConsumer implements GroupConsumer {
 /** A topic that is missing is told once; a broker that is away, with each attempt. */
 function tell(log: Log, error: HostspoolError, wait: number, again: boolean): void {
   const fields = { event: 'group_join_failed', err: error, next_attempt_in_ms: Math.round(wait) };
-  if (error.code === 'KAFKA_UNKNOWN_TOPIC') {
-    if (!again) log.warn(fields, error.message);
-  } else if (error.retryable) log.warn(fields, error.message);
+  const passes = error.retryable || error.code === 'KAFKA_UNKNOWN_TOPIC';
+  if (again && error.code === 'KAFKA_UNKNOWN_TOPIC') log.debug(fields, error.message);
+  else if (passes) log.warn(fields, error.message);
   else log.error(fields, error.message);
 }

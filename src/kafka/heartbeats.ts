@@ -31,6 +31,7 @@ export class Heartbeats {
   readonly #stop = new AbortController();
   /** When the last answered heartbeat (or the join) was sent, by the monotonic clock. */
   #answered: number;
+  #failing = false;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: HeartbeatOptions) {
@@ -72,6 +73,7 @@ export class Heartbeats {
     try {
       await membership.heartbeat();
       this.#answered = sent;
+      this.#failing = false;
       return true;
     } catch (thrown) {
       if (isExpelled(thrown)) {
@@ -85,7 +87,10 @@ export class Heartbeats {
         return true;
       }
       const error = toError(thrown);
-      if (!this.#stop.signal.aborted) log.warn({ event: 'heartbeat_failed', err: error }, error.message);
+      // The fetches tell each attempt; here the first is enough.
+      if (this.#failing || this.#stop.signal.aborted) log.debug({ event: 'heartbeat_failed', err: error });
+      else log.warn({ event: 'heartbeat_failed', err: error }, error.message);
+      this.#failing = true;
       if (this.expired) over('coordinator_lost');
       return true;
     }

@@ -32,6 +32,7 @@ import { formatDuration } from '../lib/units.ts';
 import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
+import { within } from './time-limit.ts';
 
 export interface OutgoingMessage {
   readonly key: string | Buffer | null;
@@ -113,7 +114,8 @@ export class KafkaProducer {
     this.#link ??= this.#build();
     const link = this.#link;
     try {
-      await this.#bounded(this.#attempt(link, topic, messages, stop), link, topic, stop);
+      const attempt = this.#attempt(link, topic, messages, stop);
+      await within(this.#clock, request_timeout, attempt, () => this.#expired(link, topic, stop), stop);
       this.#failures = 0;
     } catch (thrown) {
       const error = toKafkaError(thrown, { brokers, topic });
@@ -125,30 +127,18 @@ export class KafkaProducer {
     }
   }
 
-  /** `attempt`, unless the time limit or the stop comes first. */
-  async #bounded(attempt: Promise<void>, link: Link, topic: string, stop: AbortSignal): Promise<void> {
-    const done = new AbortController();
-    const limit = this.#settings.request_timeout;
-    const expired = this.#clock.sleep(limit, AbortSignal.any([done.signal, stop])).then(() => {
-      if (done.signal.aborted) return;
-      if (stop.aborted) throw aborted(topic);
-      const brokers = this.#settings.brokers.join(', ');
-      const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
-      throw new HostspoolError('KAFKA_TIMEOUT', `${what} from ${brokers} within ${formatDuration(limit)}`, {
-        hint: link.connected
-          ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
-          : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
-        retryable: true,
-      });
+  /** Why an attempt is given up: its time limit, or the stop. */
+  #expired(link: Link, topic: string, stop: AbortSignal): HostspoolError {
+    if (stop.aborted) return aborted(topic);
+    const { brokers, request_timeout } = this.#settings;
+    const what = link.connected ? `no acknowledgement for topic ${topic}` : 'no usable connection';
+    const limit = formatDuration(request_timeout);
+    return new HostspoolError('KAFKA_TIMEOUT', `${what} from ${brokers.join(', ')} within ${limit}`, {
+      hint: link.connected
+        ? 'if the brokers are slow rather than away, raise kafka.request_timeout'
+        : 'check the network path to the brokers, and whether the listener wants TLS (kafka.tls.enabled)',
+      retryable: true,
     });
-    // Whichever loses the race still ends, with nobody left to hear of it.
-    attempt.catch(() => undefined);
-    expired.catch(() => undefined);
-    try {
-      await Promise.race([attempt, expired]);
-    } finally {
-      done.abort();
-    }
   }
 
   async #attempt(link: Link, topic: string, messages: readonly OutgoingMessage[], stop: AbortSignal): Promise<void> {

@@ -1,15 +1,17 @@
 /** A limit to waiting: what takes longer goes on by itself, but nobody waits for it any more. */
 import type { Clock } from '../lib/clock.ts';
 
-/** What `work` comes to, unless `limit` ms pass first: then rejects with what `expired` makes. */
+/** What `work` comes to, unless `limit` ms pass or `stop` aborts first: then rejects with what `expired` makes. */
 export async function within<Result>(
   clock: Clock,
   limit: number,
   work: Promise<Result>,
   expired: () => Error,
+  stop?: AbortSignal,
 ): Promise<Result> {
   const done = new AbortController();
-  const late = clock.sleep(limit, done.signal).then((): never => {
+  const woken = stop === undefined ? done.signal : AbortSignal.any([done.signal, stop]);
+  const late = clock.sleep(limit, woken).then((): never => {
     throw expired();
   });
   // Whichever loses the race still ends, with nobody left to hear of it.

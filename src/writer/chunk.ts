@@ -29,10 +29,10 @@ export interface Chunk {
   readonly refusals: Map<number, Refusal>;
   /** The first index that is not in a load. */
   from: number;
-  /** The first offset after all that the fetch covered. */
+  /** The offset after the last message. */
   readonly next: number;
-  /** Of the last message, if it lies right before `next`: only there can the log be compared later. */
-  readonly evidence: LastTaken | undefined;
+  /** Of the last message. */
+  readonly evidence: LastTaken;
   /** When it came, by the monotonic clock. */
   readonly takenAt: number;
 }
@@ -44,12 +44,11 @@ export interface Slice {
   readonly to: number;
 }
 
-/** `messages`: in order of offset; `next`: after all of them. Never throws: what cannot be decoded is refused. */
+/** `messages`: in order of offset, `last` the last of them. Never throws: what cannot be decoded is refused. */
 export function decodeChunk(
   epoch: number,
   messages: readonly FetchedMessage[],
-  next: number,
-  last: LastTaken | undefined,
+  last: LastTaken,
   takenAt: number,
 ): Chunk {
   const samples: (DecodedSample | undefined)[] = new Array(messages.length);
@@ -62,8 +61,8 @@ export function decodeChunk(
       refusals.set(index, refusalOf(error));
     }
   }
-  const evidence = last?.offset === next - 1 ? last : undefined;
-  return { kind: 'chunk', epoch, messages, samples, refusals, from: 0, next, evidence, takenAt };
+  const next = last.offset + 1;
+  return { kind: 'chunk', epoch, messages, samples, refusals, from: 0, next, evidence: last, takenAt };
 }
 
 /** From now on the message is a dead letter. */
@@ -82,11 +81,9 @@ function refusalOf(error: unknown): Refusal {
   };
 }
 
-/** Where the log goes on after the slice, and the evidence of the message before that place. */
-export function endOf({ chunk, to }: Slice): { readonly next: number; readonly evidence: LastTaken | undefined } {
-  if (to === chunk.messages.length) return { next: chunk.next, evidence: chunk.evidence };
-  const evidence = lastTaken(chunk.messages[to - 1] as FetchedMessage);
-  return { next: evidence.offset + 1, evidence };
+/** The last message of the slice, or of what was before it where the slice has none. */
+export function endOf({ chunk, to }: Slice): LastTaken {
+  return to === chunk.messages.length ? chunk.evidence : lastTaken(chunk.messages[to - 1] as FetchedMessage);
 }
 
 /** What a message counts for in the bound of the buffer, bytes. */

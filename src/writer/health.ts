@@ -22,7 +22,8 @@ export class Health {
   readonly #ills = new Map<Organ, string>();
   /** Since when there has been something to load without a success. */
   #behindSince: number | undefined;
-  #lastError: string | undefined;
+  /** What fails without a success between, since when, and how it last did. */
+  readonly #failing = new Map<Organ, { readonly since: number; readonly error: Error }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -32,8 +33,10 @@ export class Health {
     this.#ills.set(organ, reason);
   }
 
+  /** An attempt succeeded. */
   well(organ: Organ): void {
     this.#ills.delete(organ);
+    this.#failing.delete(organ);
   }
 
   /** Something waits to be loaded. */
@@ -44,22 +47,29 @@ export class Health {
   /** A load succeeded; `isBehind`: there is more. */
   progress(isBehind: boolean): void {
     this.#behindSince = isBehind ? this.#clock.monotonic() : undefined;
-    this.#lastError = undefined;
     this.well('database');
   }
 
   /** An attempt failed that is repeated. */
-  failed(error: Error): void {
-    this.#lastError = error.message;
+  failed(organ: Organ, error: Error): void {
+    this.#failing.set(organ, { since: this.#failing.get(organ)?.since ?? this.#clock.monotonic(), error });
   }
 
   report(): HealthReport {
+    const now = this.#clock.monotonic();
     const reasons = [...this.#ills.values()];
-    const waited = this.#behindSince === undefined ? 0 : this.#clock.monotonic() - this.#behindSince;
-    if (waited > STALLED_MS) {
-      const because = this.#lastError === undefined ? '' : `: ${this.#lastError}`;
-      reasons.push(`nothing was loaded for ${Math.round(waited / 1000)} s although messages wait${because}`);
+    for (const [organ, { since, error }] of this.#failing) {
+      if (this.#ills.has(organ) || now - since <= STALLED_MS) continue;
+      reasons.push(`${organ}: nothing succeeded for ${seconds(now - since)} s: ${error.message}`);
+    }
+    const waited = this.#behindSince === undefined ? 0 : now - this.#behindSince;
+    if (reasons.length === 0 && waited > STALLED_MS) {
+      reasons.push(`nothing was loaded for ${seconds(waited)} s although messages wait`);
     }
     return { healthy: reasons.length === 0, reasons };
   }
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
 }

@@ -12,11 +12,13 @@
  * Only what begins at `next` extends it, so nothing can be skipped, whatever the client, a rebalance or the log does:
  * an answer to another position is dropped, and `position` then says `next` again. Where the log itself lacks
  * something, that becomes a hole, which waits in its place like a chunk: it reaches the database in the same
- * transaction as the offset that passes over it.
+ * transaction as the offset that passes over it. The database's offset stands behind a message, never behind offsets
+ * that hold none (control records, compaction): so there is evidence to compare with whenever reading begins there.
  *
  * Nothing that advances `next` is taken later than PROOF_MS after the last such answer without looking at the log
  * first (log-check.ts).
  */
+import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
 import type { FetchedBatch, FetchedMessage, LogBounds } from '../kafka/log-session.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -53,6 +55,8 @@ export class Interval {
   #isNew = true;
   #provenAt: number;
   #end: number | undefined;
+  /** Where the part that is in a load begins. */
+  #inLoad: LogPosition | undefined;
 
   /** `stored`: what the database has; undefined: nothing yet, so reading begins at the log's beginning. */
   constructor(partition: number, stored: StoredOffset | undefined, clock: Clock, log: Log) {
@@ -84,9 +88,9 @@ export class Interval {
   /** Messages of the log that are not loaded, as far as is known. */
   get lag(): number {
     if (this.#end === undefined) return 0;
-    const sameEpoch = this.#loaded?.epoch === this.#epoch;
-    const begin = sameEpoch ? this.#loaded?.next : this.#waiting.begin?.offset;
-    return Math.max(0, this.#end - (begin ?? this.#next));
+    const first = this.#inLoad ?? this.#waiting.begin;
+    if (first === undefined) return Math.max(0, this.#end - this.#next);
+    return Math.max(0, this.#end - (first.epoch === this.#epoch ? first.offset : 0));
   }
 
   /** Where to fetch next. */
@@ -128,7 +132,9 @@ export class Interval {
 
   /** What the next load takes of it: all that waits, but at most so much; undefined where that is nothing. */
   cut(maxMessages: number, maxBytes: number): Part | undefined {
+    const { begin } = this.#waiting;
     const piece = this.#waiting.cut(maxMessages, maxBytes);
+    if (piece !== undefined) this.#inLoad = begin;
     return piece === undefined ? undefined : { partition: this.partition, ...piece, move: this.#moveTo(piece) };
   }
 
@@ -139,10 +145,12 @@ export class Interval {
 
   /** The part was not loaded: it waits again. */
   putBack(part: Part): void {
+    this.#inLoad = undefined;
     this.#waiting.putBack(part);
   }
 
   committed({ epoch, next, evidence }: Part): void {
+    this.#inLoad = undefined;
     this.#loaded = { epoch, next, evidence };
   }
 
@@ -181,14 +189,17 @@ export class Interval {
   #accept(batch: FetchedBatch, now: number): number {
     if (batch.next <= this.#next) return 0;
     const messages = from(batch.messages, this.#next);
+    const [first] = messages;
     const last = messages.at(-1);
-    const known = last === undefined ? undefined : lastTaken(last);
-    if (messages[0] !== undefined) this.#beganAt ??= timeOf(messages[0]);
-    this.#waiting.push(decodeChunk(this.#epoch, messages, batch.next, known, now));
     this.#next = batch.next;
     this.#isNew = false;
-    if (known !== undefined) this.#check.took(known);
     this.#provenAt = now;
+    // Offsets without a message are passed over here only: the database stays where there is evidence.
+    if (first === undefined || last === undefined) return 0;
+    const known = lastTaken(last);
+    this.#beganAt ??= timeOf(first);
+    this.#waiting.push(decodeChunk(this.#epoch, messages, known, now));
+    this.#check.took(known);
     return messages.length;
   }
 

@@ -52,7 +52,7 @@ const GUILTY_IN_A_ROW = 10;
 /** How much the newest load counts in the mean time of a load. */
 const NEWEST = 0.2;
 
-/** A rehearsal met the fence: the load itself will say so. */
+/** A rehearsal met the fence: the load is fenced, whatever the database said of its rows first. */
 class Fenced extends Error {}
 
 export class Loader {
@@ -100,8 +100,8 @@ export class Loader {
         const kind = failureKind(error);
         unknown = kind === 'unknown' ? unknown + 1 : 0;
         const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;
-        if (mayBeRows) await this.#lookForGuilty(batch, composed, error, signal);
-        else await this.#options.patience.failed('load_failed', error, signal);
+        if (!mayBeRows) await this.#options.patience.failed('load_failed', error, signal);
+        else if (await this.#lookForGuilty(batch, composed, error, signal)) return 'fenced';
       }
     }
     return 'abandoned';
@@ -189,8 +189,11 @@ export class Loader {
     };
   }
 
-  /** The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. */
-  async #lookForGuilty(batch: Batch, composed: Composed, error: Error, signal: AbortSignal): Promise<void> {
+  /**
+   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers
+   * whether the fence was met instead.
+   */
+  async #lookForGuilty(batch: Batch, composed: Composed, error: Error, signal: AbortSignal): Promise<boolean> {
     const { patience, log } = this.#options;
     try {
       const findings = await findGuiltyRows(composed.rows, (rows) => this.#rehearse(rows, composed));
@@ -198,13 +201,16 @@ export class Loader {
       const isAll = guilty.length === composed.rows.length;
       this.#guiltyInARow = isAll ? this.#guiltyInARow + guilty.length : 0;
       if (guilty.length === 0 || this.#guiltyInARow > GUILTY_IN_A_ROW) {
-        return await patience.failed('load_refused', findings.kind === 'rows' ? error : findings.error, signal, 'data');
+        await patience.failed('load_refused', findings.kind === 'rows' ? error : findings.error, signal, 'data');
+      } else {
+        log.error({ event: 'rows_refused', rows: guilty.length, of: composed.rows.length, err: guilty[0]?.error });
+        condemn(batch, guilty);
       }
-      log.error({ event: 'rows_refused', rows: guilty.length, of: composed.rows.length, err: guilty[0]?.error });
-      condemn(batch, guilty);
     } catch (thrown) {
-      if (!(thrown instanceof Fenced)) await patience.failed('load_failed', asError(thrown), signal);
+      if (thrown instanceof Fenced) return true;
+      await patience.failed('load_failed', asError(thrown), signal);
     }
+    return false;
   }
 
   async #rehearse(rows: readonly DecodedSample[], { moves }: Composed): Promise<void> {

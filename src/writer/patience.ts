@@ -68,7 +68,7 @@ export class Patience {
     const { organ, illAtOnce = false, health, clock, log, random } = this.#options;
     const kind = given ?? failureKind(error);
     this.#errors++;
-    health.failed(error);
+    health.failed(organ, error);
     if (kind === 'soon' && ++this.#soon <= SOON_IN_A_ROW) {
       log.debug({ event, organ, code: (error as HostspoolError).code }, 'met another writer; again');
       return clock.sleep(SOON_MS.least + random() * SOON_MS.spread, signal);

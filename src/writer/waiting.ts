@@ -84,8 +84,8 @@ export class Waiting {
         const hasMessages = item.from < item.messages.length;
         if (hasMessages && (messages >= maxMessages || bytes >= maxBytes)) break;
         const slice = sliceOf(item, maxMessages - messages, maxBytes - bytes);
-        const { next, evidence = null } = endOf(slice);
-        end = { epoch: item.epoch, next, evidence };
+        const evidence = endOf(slice);
+        end = { epoch: item.epoch, next: evidence.offset + 1, evidence };
         slices.push(slice);
         item.from = slice.to;
         messages += slice.to - slice.from;

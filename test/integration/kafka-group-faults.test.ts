@@ -231,12 +231,10 @@ describe.skipIf(missing !== undefined)(`a consumer group in trouble (${missing ?
     await expect.poll(() => member.loaded.messages.length, LONG).toBe(100);
     await withAdmin(bootstrap, (admin) => admin.deleteTopics({ topics: [topic] }));
     await expect.poll(() => member.failures.at(-1)?.code, LONG).toBe('KAFKA_UNKNOWN_TOPIC');
-    const quiet = performance.now();
-    await expect.poll(() => performance.now() - quiet > 1000, LONG).toBe(true);
-    const told = member
-      .events('fetch_failed')
-      .filter(({ err }) => (err as { code: string }).code === 'KAFKA_UNKNOWN_TOPIC');
-    expect(told).toHaveLength(1);
+    const unknown = () =>
+      member.events('fetch_failed').filter(({ err }) => (err as { code: string }).code === 'KAFKA_UNKNOWN_TOPIC');
+    await expect.poll(() => unknown().length, LONG).toBeGreaterThan(4);
+    expect(unknown().filter(({ level }) => level === 'warn')).toHaveLength(1);
     await createTopic(bootstrap, topic, { partitions: 2 });
     await expect
       .poll(
@@ -251,9 +249,10 @@ describe.skipIf(missing !== undefined)(`a consumer group in trouble (${missing ?
       )
       .toBe('sent');
     // Each partition lost its position; that the new log is another one is the reader's to find out.
-    await expect.poll(() => member.loaded.messages.length, LONG).toBe(160);
+    // A send that failed may have come through in part.
+    await expect.poll(() => new Set(member.loaded.values).size, LONG).toBe(160);
     expect(member.outOfRanges.map(({ bounds }) => bounds.start)).toEqual([0, 0]);
-    expect(member.loaded.values.sort()).toEqual(valuesOf(numbered(0, 160)));
+    expect([...new Set(member.loaded.values)].sort()).toEqual(valuesOf(numbered(0, 160)));
   });
 
   it('passes over what transactions leave behind, and shows only what was committed', async () => {

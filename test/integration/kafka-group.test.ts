@@ -239,15 +239,13 @@ describe.skipIf(missing !== undefined)(`a consumer group (${missing ?? bootstrap
   it('waits for a topic that is not there, says so once, and reads it when it is made', async () => {
     const topic = uniqueTopic();
     const member = join(topic);
-    await expect.poll(() => member.events('group_join_failed').length).toBe(1);
-    const waited = performance.now();
-    await expect.poll(() => performance.now() - waited > 1500, { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => member.events('group_join_failed').length, { timeout: 20_000 }).toBeGreaterThan(3);
     await createTopic(bootstrap, topic, { partitions: 2 });
     await sender().send(topic, numbered(0, 10));
     await expect.poll(() => member.loaded.messages.length, { timeout: 20_000 }).toBe(10);
     const missingTopic = member
       .events('group_join_failed')
-      .filter(({ err }) => (err as { code: string }).code === 'KAFKA_UNKNOWN_TOPIC');
+      .filter(({ level, err }) => level !== 'debug' && (err as { code: string }).code === 'KAFKA_UNKNOWN_TOPIC');
     expect(missingTopic).toHaveLength(1);
     expect(missingTopic[0]).toMatchObject({ level: 'warn' });
   });

@@ -82,7 +82,8 @@ describe('heartbeats', () => {
     const { clock, seen, heartbeats } = start(() => (sound ? Promise.resolve() : answer()));
     await clock.advance(29_000);
     expect(seen.ends).toEqual([]);
-    expect(seen.warned).toHaveLength(9);
+    expect(seen.beats).toHaveLength(9);
+    expect(seen.warned).toMatchObject([{ event: 'heartbeat_failed' }]);
     sound = true;
     await clock.advance(29_000);
     expect(seen.ends).toEqual([]);

@@ -84,7 +84,7 @@ export class RunningWriter {
   hasEnded = false;
 
   constructor(world: WritingWorld, partitions: readonly number[] | undefined) {
-    this.consumer = new FakeConsumer(world.log, world.clock);
+    this.consumer = new FakeConsumer(world.log, world.clock, world.fetchMessages);
     this.sink = new FaultySink(world.database);
     const deadLetters = new DeadLetters({
       topic: TOPIC,
@@ -131,6 +131,8 @@ export class WritingWorld implements Disposable {
   deadLettersAway: HostspoolError | undefined;
   /** Largest value that the dead-letter topic takes. */
   deadLetterLimit = Number.POSITIVE_INFINITY;
+  /** Most messages in one answer of a broker. */
+  fetchMessages = 500;
   readonly random = () => 0.5;
   readonly logger: Log = {
     debug: (fields) => this.logged.push({ level: 'debug', ...fields }),
@@ -167,9 +169,9 @@ export class WritingWorld implements Disposable {
   }
 
   /** Lets time pass until the condition holds; gives up loudly. */
-  async until(condition: () => boolean, what: string, limitMs = 3_600_000): Promise<void> {
+  async until(condition: () => boolean, what: string, limitMs = 400_000): Promise<void> {
     for (let passed = 0; !condition(); passed += 100) {
-      if (passed > limitMs) throw new Error(`it never came to pass that ${what}`);
+      if (passed > limitMs) throw new Error(`it never came to pass that ${what}: ${this.state()}`);
       await this.clock.advance(100);
     }
   }
@@ -179,6 +181,14 @@ export class WritingWorld implements Disposable {
     await this.until(() => this.isLoaded(), 'all was loaded');
   }
 
+  /** What a failing test needs to be understood. */
+  state(): string {
+    const offsets = this.query('SELECT partition_id, epoch, next_offset, began_at FROM consumer_offsets');
+    const bounds = this.log.partitions.map((of) => this.log.bounds(of));
+    const said = this.logged.slice(-20).map((fields) => JSON.stringify(fields));
+    return [JSON.stringify({ offsets, bounds, left: this.notLoaded() }), ...said].join('\n');
+  }
+
   isLoaded(): boolean {
     const offsets = new Map(
       this.query<{ partition_id: number; next_offset: number }>('SELECT * FROM consumer_offsets').map((row) => [
@@ -186,7 +196,10 @@ export class WritingWorld implements Disposable {
         row.next_offset,
       ]),
     );
-    const atEnd = this.log.partitions.every((of) => (offsets.get(of) ?? 0) === this.log.bounds(of).end);
+    const atEnd = this.log.partitions.every((of) => {
+      const last = this.log.messages(of).at(-1);
+      return last === undefined || offsets.get(of) === last.offset + 1;
+    });
     return atEnd && this.notLoaded().length === 0;
   }
 
@@ -223,8 +236,8 @@ export class WritingWorld implements Disposable {
   }
 
   rows(): string[] {
-    return this.query<{ id: string }>('SELECT lower(hex(event_id)) AS id FROM server_metrics ORDER BY id').map(
-      ({ id }) => id,
+    return this.query<{ event: string }>('SELECT lower(hex(event_id)) AS event FROM server_metrics ORDER BY id').map(
+      ({ event }) => event,
     );
   }
 

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import { HostspoolError } from '../../../src/lib/errors.ts';
+import { FakeHost, WritingWorld } from './writing.ts';
+
+function sent(world: WritingWorld, samples: number, name = 'a'): FakeHost {
+  const host = new FakeHost(world, name);
+  for (let n = 0; n < samples; n++) host.send();
+  return host;
+}
+
+const holes = (world: WritingWorld) =>
+  world.query(
+    'SELECT partition_id, epoch, first_offset, next_offset, reason FROM offset_holes ORDER BY partition_id, epoch, first_offset',
+  );
+const offsets = (world: WritingWorld) =>
+  world.query('SELECT epoch, next_offset FROM consumer_offsets ORDER BY partition_id');
+
+describe('a topic that is made anew', () => {
+  for (const [how, samples] of [
+    ['is shorter than what was read', 3],
+    ['has grown exactly as far', 10],
+    ['has grown past it', 15],
+  ] as const) {
+    for (const when of ['under a running session', 'between two sessions'] as const) {
+      it(`is read from its beginning when it ${how}, ${when}`, async () => {
+        using world = new WritingWorld();
+        const host = sent(world, 10);
+        const { consumer } = world.start();
+        await world.untilLoaded();
+        if (when === 'between two sessions') consumer.revoke();
+        await world.clock.advance(1000);
+        world.log.recreate();
+        for (let n = 0; n < samples; n++) host.send();
+        if (when === 'between two sessions') consumer.assign([0]);
+        await world.untilLoaded();
+        expect(world.rows()).toHaveLength(10 + samples);
+        expect(offsets(world)).toEqual([{ epoch: 1, next_offset: samples }]);
+        expect(holes(world)).toEqual([
+          { partition_id: 0, epoch: 0, first_offset: 10, next_offset: null, reason: 'topic_recreated' },
+        ]);
+        expect(world.events('topic_recreated')).toMatchObject([{ level: 'error' }]);
+        expect(world.sums().missing).toBe(0);
+      });
+    }
+  }
+
+  it('is told from a fetch error at once, however fast it was', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 4);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    world.log.recreate();
+    for (let n = 0; n < 9; n++) host.send();
+    consumer.failFetch(new HostspoolError('KAFKA_UNKNOWN_TOPIC', 'gone'));
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(13);
+  });
+
+  it('explains what went with it', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 10);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    for (let n = 0; n < 5; n++) host.send();
+    world.log.recreate();
+    consumer.assign([0]);
+    host.send();
+    await world.untilLoaded();
+    expect(world.reasons()).toEqual({ topic_recreated: 5 });
+    expect(world.sums()).toEqual({ received: 11, lost: 5, missing: 0 });
+  });
+
+  it('may be so again and again', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 3);
+    world.start();
+    await world.untilLoaded();
+    for (let time = 1; time <= 4; time++) {
+      await world.clock.advance(1000);
+      world.log.recreate();
+      for (let n = 0; n < 5; n++) host.send();
+      await world.untilLoaded();
+      expect(offsets(world)).toEqual([{ epoch: time, next_offset: 5 }]);
+    }
+    expect(world.rows()).toHaveLength(23);
+  });
+
+  it('loses nothing that was gathered and not yet loaded', async () => {
+    using world = new WritingWorld(1, { 'writer.batch_timeout': '5m' });
+    const host = sent(world, 3);
+    world.start();
+    await world.clock.advance(1000);
+    world.log.recreate();
+    for (let n = 0; n < 2; n++) host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(5);
+    expect(holes(world)).toMatchObject([{ first_offset: 3, next_offset: null }]);
+  });
+});
+
+describe('a log that lets messages go', () => {
+  it('that nobody had read: the hole is on record and explains the gap', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 10);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    for (let n = 0; n < 6; n++) host.send();
+    world.log.expire(0, 14);
+    consumer.assign([0]);
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(12);
+    expect(holes(world)).toEqual([
+      { partition_id: 0, epoch: 0, first_offset: 10, next_offset: 14, reason: 'expired_in_kafka' },
+    ]);
+    expect(world.sums()).toEqual({ received: 12, lost: 4, missing: 0 });
+    expect(world.events('expired_in_kafka')).toMatchObject([{ level: 'error' }]);
+  });
+
+  it('that were read: no evidence is left, and nothing is lost', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 10);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    world.log.expire(0, 10);
+    host.send();
+    consumer.assign([0]);
+    await world.untilLoaded();
+    expect(holes(world)).toEqual([]);
+    expect(world.rows()).toHaveLength(11);
+  });
+
+  it('even without any message left: the hole is recorded all the same', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 2);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    for (let n = 0; n < 6; n++) host.send();
+    world.log.expire(0, 8);
+    consumer.assign([0]);
+    await world.until(() => holes(world).length === 1, 'the hole is on record');
+    expect(offsets(world)).toEqual([{ epoch: 0, next_offset: 8 }]);
+  });
+
+  it('before the group had read anything: nobody lost them', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 6);
+    world.log.expire(0, 4);
+    world.start();
+    await world.untilLoaded();
+    host.send();
+    await world.untilLoaded();
+    expect(holes(world)).toEqual([]);
+    expect(world.reasons()).toEqual({ before_first_contact: 4 });
+    expect(world.rows()).toHaveLength(3);
+  });
+
+  it('one by one, as compaction does it: the evidence goes and reading goes on', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 6);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    world.log.compact(0, ({ offset }) => offset < 3);
+    host.send();
+    consumer.assign([0]);
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(7);
+    expect(holes(world)).toEqual([]);
+  });
+});
+
+describe('two writers that believe to own one partition', () => {
+  it('load every sample once, and the one that is always late joins anew', async () => {
+    using world = new WritingWorld(1, { 'writer.batch_timeout': '100ms' });
+    const host = sent(world, 5);
+    const [first, second] = [world.start(), world.start()];
+    for (let n = 0; n < 60; n++) {
+      host.send();
+      await world.clock.advance(150);
+    }
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(65);
+    expect(world.sums()).toEqual({ received: 65, lost: 0, missing: 0 });
+    expect(first.consumer.sessions + second.consumer.sessions).toBeGreaterThanOrEqual(2);
+  });
+
+  it('of which one was stopped in the middle of a load and wakes a minute later', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 5);
+    const sleeper = world.start();
+    sleeper.sink.faults.push({
+      at: 'instead',
+      does: async (load, sink) => {
+        await world.clock.sleep(60_000);
+        return sink.load(load);
+      },
+    });
+    await world.clock.advance(3000);
+    world.start();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(5);
+    await world.clock.advance(60_000);
+    host.send();
+    await world.untilLoaded();
+    await world.clock.advance(10_000);
+    expect(world.rows()).toHaveLength(6);
+    expect(world.sums()).toEqual({ received: 6, lost: 0, missing: 0 });
+  });
+
+  it('explain a gap by a hole that the other one found, whoever commits first', async () => {
+    using world = new WritingWorld(2);
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 5; n++) host.send({}, 0);
+    const [zero, one] = [world.start([0]), world.start([1])];
+    await world.until(() => world.rows().length === 5, 'all is loaded');
+    zero.consumer.revoke();
+    for (let n = 0; n < 4; n++) host.send({}, 0);
+    world.log.expire(0, 9);
+    // The host's key moves to the new partition; its gap is opened before the hole is known.
+    host.send({}, 1);
+    await world.until(() => world.sums().missing === 4, 'the gap is open');
+    zero.consumer.assign([0]);
+    await world.until(() => world.sums().missing === 0, 'the gap is explained');
+    expect(world.reasons()).toEqual({ expired_in_kafka: 4 });
+    expect(one.hasEnded).toBe(false);
+  });
+});
