@@ -1,6 +1,6 @@
 /**
  * The short form of `npm run storm`: under a minute of faults, by a seed drawn anew each time. STORM_SEED repeats one,
- * STORM_SECONDS and STORM_DATABASE (tds or sqlite) change it; the long form is in test/storm/main.ts.
+ * STORM_SECONDS and STORM_DATABASE (tds, sqlite or mssql) change it; the long form is in test/storm/main.ts.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

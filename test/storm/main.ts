@@ -1,13 +1,14 @@
 /**
- * `npm run storm -- --minutes 10 --seed N [--agents 4] [--writers 3] [--database tds|sqlite] [--sabotage NAME]`
+ * `npm run storm -- --minutes 10 --seed N [--agents 4] [--writers 3] [--database tds|sqlite|mssql] [--keep]
+ * [--sabotage NAME]`; mssql is the server that HOSTSPOOL_TEST_MSSQL names.
  *
  * Exit code 0: nothing was found. 1: something was. The directory with logs, spools and databases is kept then, and
  * with --keep always.
  */
+import '../../scripts/sql-as-text.ts';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openDatabaseOf } from './databases/index.ts';
 import { reportLines } from './report.ts';
 import { SABOTAGES, type Sabotage } from './sabotage.ts';
 import { runStorm } from './storm.ts';
@@ -24,6 +25,8 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
   },
 });
+// Only now, when `.sql` files can be imported.
+const { openDatabaseOf } = await import('./databases/index.ts');
 const minutes = Number(values.minutes);
 const shape = { seed: Number(values.seed), agents: Number(values.agents), writers: Number(values.writers) };
 const openDatabase = openDatabaseOf(values.database);
@@ -38,7 +41,7 @@ if (
   (values.sabotage !== undefined && !(values.sabotage in SABOTAGES))
 ) {
   process.stderr.write(
-    'usage: npm run storm -- [--minutes N] [--seed N] [--agents 1–20] [--writers 1–20] [--database tds|sqlite] [--keep]\n' +
+    'usage: npm run storm -- [--minutes N] [--seed N] [--agents 1–20] [--writers 1–20] [--database tds|sqlite|mssql] [--keep]\n' +
       `         [--sabotage ${Object.keys(SABOTAGES).join('|')}]\n`,
   );
   process.exit(2);

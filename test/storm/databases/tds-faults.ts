@@ -1,6 +1,7 @@
 /** What can go wrong with a SQL Server, as far as its double can play it: on the network, in the process, in a load. */
 import type { Deed } from '../../support/tds/faults.ts';
 import type { Fault, FaultContext } from '../fault.ts';
+import { networkFaults } from './network-faults.ts';
 import type { TdsStormDatabase } from './tds.ts';
 
 /** The steps of a load, its staging and its beginning and end. */
@@ -97,48 +98,7 @@ export function serverFaults(database: TdsStormDatabase): Fault[] {
         await strike({ do: deed }, context.random.pick(PLACES), context);
       },
     },
-    {
-      name: 'every connection to the database is cut',
-      on: 'database',
-      weight: 2,
-      run: async ({ note }) => {
-        const open = database.links.reduce((sum, { connections }) => sum + connections, 0);
-        for (const link of database.links) link.cut();
-        note(`${open} of them`);
-      },
-    },
-    {
-      name: 'the database refuses connections',
-      on: 'database',
-      run: async ({ random, pause, note }) => {
-        const ms = random.integer(500, 6000);
-        note(`for ${ms} ms`);
-        try {
-          for (const link of database.links) {
-            await link.refuse();
-            link.cut();
-          }
-          await pause(ms);
-        } finally {
-          for (const link of database.links) await link.accept();
-        }
-      },
-    },
-    {
-      name: 'the way from the database falls silent',
-      on: 'database',
-      run: async ({ random, pause, note }) => {
-        const ms = random.integer(1000, 8000);
-        const direction = random.pick(['toServer', 'toClient'] as const);
-        note(`${direction} for ${ms} ms`);
-        try {
-          for (const link of database.links) link.stall(direction);
-          await pause(ms);
-        } finally {
-          for (const link of database.links) link.resume();
-        }
-      },
-    },
+    ...networkFaults(database.links),
     {
       name: 'the database server freezes',
       on: 'database',

@@ -29,6 +29,10 @@ export class TdsStormDatabase implements StormDatabase {
   static async start(directory: string, writers: number): Promise<TdsStormDatabase> {
     const args = ['--password', PASSWORD];
     const server = await TdsProcess.start({ directory: join(directory, 'tds'), args });
+    // However the harness ends, the double does not outlive it.
+    process.once('exit', () => {
+      if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
+    });
     const target = `127.0.0.1:${server.port}`;
     const links = await Promise.all(Array.from({ length: writers }, () => TcpProxy.listen({ target })));
     return new TdsStormDatabase(server, links);
@@ -107,7 +111,7 @@ export class TdsStormDatabase implements StormDatabase {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const link of this.links) await link[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
+    await this.server.kill();
   }
 }
 
