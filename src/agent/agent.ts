@@ -3,21 +3,23 @@
  *
  * They meet only in the spool, so a broker that is away costs no sample and a slow disk no shipment. Stopping goes in
  * the order of the data: no new tick, the running sample finished, one last attempt to ship within the bound, then the
- * connection, the collectors and the spool are closed. What was not shipped lies in the spool for the next start.
+ * connection, the collectors and the spool are closed. What was not shipped lies in the spool for the next start. An
+ * agent that can't go on sampling (another process got its spool) ends in the same order, without the last attempt.
  */
 import type { ResolvedSettings } from '../config/load.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
-import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
+import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { Spool } from '../spool/spool.ts';
+import { openShipper } from './open-shipper.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
-import { Shipper } from './shipper.ts';
+import type { Shipper } from './shipper.ts';
 
 export class Agent implements Service {
   readonly #clock: Clock;
@@ -37,17 +39,7 @@ export class Agent implements Service {
     this.#spool = spool;
     this.#producer = producer;
     this.#pace = new Pace(settings.ship.max_rate, clock);
-    this.#shipper = new Shipper({
-      spool,
-      producer: this.#producer,
-      topic: settings.kafka.topic,
-      batchSamples: settings.ship.batch_samples,
-      batchBytes: settings.ship.batch_bytes,
-      pace: this.#pace,
-      backoff: new Backoff(settings.backoff),
-      clock,
-      log,
-    });
+    this.#shipper = openShipper(settings, { spool, producer, pace: this.#pace, clock, log });
     this.#sampling = Sampling.open({ settings, spool, clock, log, appended: () => this.#shipper.wake() });
     this.#stats = new StatsLine(() => this.#counters(), clock, log);
   }
@@ -82,10 +74,11 @@ export class Agent implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const shipping = this.#shipper.run(giveUp.signal);
-    await this.#sampling.run(stop);
+    const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'agent_stopping', spool_depth: this.#spool.depth });
-    this.#shipper.finish();
+    if (failure === undefined) this.#shipper.finish();
+    else giveUp.abort();
     const deadline = new AbortController();
     const timeLimit = this.#clock.sleep(shutdown.timeout, deadline.signal).then(() => giveUp.abort());
     await shipping;
@@ -96,8 +89,9 @@ export class Agent implements Service {
     this.#stats.write();
     this.#stats.close();
     const left = this.#spool.depth;
-    this.#spool.close(true);
+    this.#spool.close(failure === undefined);
     this.#log.info({ event: 'agent_stopped', spool_depth: left });
+    if (failure !== undefined) throw failure;
   }
 
   apply(settings: ResolvedSettings): void {

@@ -7,13 +7,13 @@
  */
 import type { ResolvedSettings } from '../config/load.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
-import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Spool } from '../spool/spool.ts';
+import { openShipper } from './open-shipper.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
-import { Shipper } from './shipper.ts';
+import type { Shipper } from './shipper.ts';
 
 export interface DrainProgress {
   /** Samples in the spool at the start. */
@@ -65,17 +65,8 @@ async function drainSpool(
   producer: KafkaProducer,
   stop: AbortSignal,
 ): Promise<DrainResult> {
-  const shipper = new Shipper({
-    spool,
-    producer,
-    topic: settings.kafka.topic,
-    batchSamples: settings.ship.batch_samples,
-    batchBytes: settings.ship.batch_bytes,
-    pace: new Pace(settings.ship.max_rate, clock),
-    backoff: new Backoff(settings.backoff),
-    clock,
-    log,
-  });
+  const pace = new Pace(settings.ship.max_rate, clock);
+  const shipper = openShipper(settings, { spool, producer, pace, clock, log });
   const total = spool.depth;
   const giveUp = new AbortController();
   let shipped = 0;

@@ -22,6 +22,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
+import { round2 } from '../lib/rounding.ts';
 import { withNotes } from '../sample/encode.ts';
 import { NOTES_PER_SAMPLE } from '../sample/note.ts';
 import type { PendingNote, ShippingState, Spool, SpooledSample } from '../spool/spool.ts';
@@ -184,7 +185,7 @@ export class Shipper {
       last_ack_at: new Date(now).toISOString(),
       failures: 0,
       next_attempt_at: null,
-      samples_per_second_out: round(this.#rate.perSecond()),
+      samples_per_second_out: round2(this.#rate.perSecond()),
     });
     spool.acknowledge(
       last.id,
@@ -269,8 +270,4 @@ export function compose(batch: readonly SpooledSample[], notes: readonly Pending
           )
         : sample.payload,
   }));
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

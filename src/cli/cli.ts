@@ -3,21 +3,27 @@ import yargs from 'yargs';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeError } from '../ops/log.ts';
 import { configCommand } from './config.ts';
+import { deadLettersCommand } from './dead-letters.ts';
 import { drainCommand } from './drain.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { hostsCommand } from './hosts.ts';
+import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
+import { EXIT_CODES, isMonitoring } from './monitoring.ts';
+import { offsetsCommand } from './offsets.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
-import { EXIT_CODES, statusCommand } from './status.ts';
+import { statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 
 /** Runs the command that `args` name; answers the exit code. Never rejects. */
 export async function runCli(args: readonly string[]): Promise<number> {
   const parser = yargs([...args])
     .scriptName('hostspool')
-    .usage('$0 [--mode=agent|local] [settings]\n$0 <command>')
+    .usage('$0 [--mode=agent|writer|local] [settings]\n$0 <command>')
     .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
-    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand, migrateCommand])
+    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand])
+    .command([lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand])
     .strict()
     .version(false)
     .help('help', 'Show this help.')
@@ -34,12 +40,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     printError(error);
     // To monitoring 2 is critical: a status that could not be told is unknown.
-    return isStatus(args) && exitCodeOf(error) === EXIT.usage ? EXIT_CODES.unknown : exitCodeOf(error);
+    return isMonitoring(args) && exitCodeOf(error) === EXIT.usage ? EXIT_CODES.unknown : exitCodeOf(error);
   }
-}
-
-function isStatus(args: readonly string[]): boolean {
-  return args[0] === 'status' || args.includes('--status');
 }
 
 /** yargs' own errors (an unknown argument, a missing value) are named so. */

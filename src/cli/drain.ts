@@ -1,6 +1,5 @@
 /** `hostspool drain`: ships what is in the spool now and exits. */
 import { existsSync } from 'node:fs';
-import { Presets, SingleBar } from 'cli-progress';
 import type { Argv, CommandModule } from 'yargs';
 import { type DrainProgress, type DrainResult, drain } from '../agent/drain.ts';
 import { requireFor } from '../config/load.ts';
@@ -10,24 +9,29 @@ import { parseDuration } from '../lib/units.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { EXIT } from './exit-codes.ts';
-import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { progressView } from './progress-view.ts';
+import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const drainCommand: CommandModule = {
   command: 'drain',
   describe: 'Ship what is in the spool now, and exit. Not while an agent runs on it.',
   builder: (yargs) =>
-    settingsOptions(yargs as Argv)
-      .option('spool', {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Drain this spool file, of a dead or another host; samples keep their identities.',
-      })
-      .option('patience', {
-        type: 'string',
-        default: '60s',
-        requiresArg: true,
-        describe: 'Give up when nothing was acknowledged for so long.',
-      }),
+    settingsOptions(
+      (yargs as Argv)
+        .option('spool', {
+          type: 'string',
+          requiresArg: true,
+          group: OWN_OPTIONS,
+          describe: 'Drain this spool file, of a dead or another host; samples keep their identities.',
+        })
+        .option('patience', {
+          type: 'string',
+          default: '60s',
+          requiresArg: true,
+          group: OWN_OPTIONS,
+          describe: 'Give up when nothing was acknowledged for so long.',
+        }),
+    ),
   handler: async (argv) => {
     const loaded = settingsFrom(argv);
     requireFor('kafka', loaded.settings);
@@ -44,12 +48,13 @@ export const drainCommand: CommandModule = {
         hint: 'name it with --spool FILE, or run as the user whose spool it is',
       });
     }
-    const view = process.stdout.isTTY === true ? new ProgressBar() : new ProgressLines();
+    const view = progressView({ doing: 'draining', things: 'samples', done: 'shipped' });
     // A sample that Kafka refuses is logged whole, beside the progress on standard output.
     const log = await openLog({ ...settings.log, level: 'error' }, process.stderr);
     using signals = new ProcessSignals(log);
     const clock = new SystemClock();
-    const result = await drain({ settings, patience, clock, log, progress: (now) => view.show(now) }, signals.stop);
+    const progress = ({ total, shipped, error }: DrainProgress) => view.show({ total, done: shipped, error });
+    const result = await drain({ settings, patience, clock, log, progress }, signals.stop);
     view.close();
     report(result, path);
   },
@@ -64,46 +69,4 @@ function report(result: DrainResult, path: string): void {
   if (result.left === 0) return;
   if (result.lastError !== undefined) process.stderr.write(`hostspool: the last attempt failed: ${result.lastError}\n`);
   process.exitCode = EXIT.failed;
-}
-
-interface ProgressView {
-  show(progress: DrainProgress): void;
-  close(): void;
-}
-
-class ProgressBar implements ProgressView {
-  readonly #bar = new SingleBar(
-    { format: 'draining [{bar}] {value}/{total} samples, {rate}/s, {eta_formatted} left {error}', hideCursor: true },
-    Presets.legacy,
-  );
-  readonly #startedAt = performance.now();
-  #started = false;
-
-  show({ total, shipped, error }: DrainProgress): void {
-    const seconds = Math.max(0.001, (performance.now() - this.#startedAt) / 1000);
-    const payload = { rate: Math.round(shipped / seconds), error: error ?? '' };
-    if (this.#started) this.#bar.update(shipped, payload);
-    else this.#bar.start(total, shipped, payload);
-    this.#started = true;
-  }
-
-  close(): void {
-    this.#bar.stop();
-  }
-}
-
-/** A line for every tenth of the way, and for each new error. */
-class ProgressLines implements ProgressView {
-  #tenth = -1;
-  #error: string | undefined;
-
-  show({ total, shipped, error }: DrainProgress): void {
-    const tenth = total === 0 ? 10 : Math.floor((shipped / total) * 10);
-    if (tenth !== this.#tenth) process.stdout.write(`${shipped} of ${total} samples shipped\n`);
-    if (error !== undefined && error !== this.#error) process.stdout.write(`waiting: ${error}\n`);
-    this.#tenth = tenth;
-    this.#error = error;
-  }
-
-  close(): void {}
 }

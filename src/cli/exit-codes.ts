@@ -9,7 +9,7 @@ export const EXIT = {
   failed: 1,
   /** The command line or the settings are wrong: trying again changes nothing. */
   usage: 2,
-  /** Another process holds the spool, or there is none; `migrate --status`: migrations are missing. */
+  /** Another process holds the spool, or there is none; writers still read; `migrate --status`: migrations are missing. */
   refused: 3,
 } as const;
 
@@ -24,7 +24,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'SINK_SETTINGS',
   'SINK_TLS_FILE',
 ]);
-const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING']);
+const REFUSED_CODES: ReadonlySet<string> = new Set(['SPOOL_LOCKED', 'SPOOL_MISSING', 'KAFKA_GROUP_ACTIVE']);
 
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof HostspoolError)) return EXIT.failed;

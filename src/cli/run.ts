@@ -45,8 +45,9 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
 
   let current = loaded;
   let service: Service | undefined;
+  // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (service !== undefined) current = reload(argv, current, service, log);
+    if (service !== undefined) current = reload(argv, loaded, current, service, log);
   });
   service = openService(loaded, log);
   await service.run(signals.stop);
@@ -65,11 +66,17 @@ function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
 }
 
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */
-function reload(argv: ArgumentsCamelCase, current: LoadedSettings, service: Service, log: LeveledLog): LoadedSettings {
+function reload(
+  argv: ArgumentsCamelCase,
+  started: LoadedSettings,
+  current: LoadedSettings,
+  service: Service,
+  log: LeveledLog,
+): LoadedSettings {
   try {
     const loaded = settingsFrom(argv);
     requireFor(loaded.settings.mode, loaded.settings);
-    const changes = liveChanges(current.settings, loaded.settings);
+    const changes = liveChanges(started.settings, current.settings, loaded.settings);
     service.apply(loaded.settings);
     log.setLevel(loaded.settings.log.level);
     log.info({ event: 'settings_reloaded', changed: Object.keys(changes.live) });

@@ -20,12 +20,28 @@ const SHOWN = new Set([
   'log.level',
 ]);
 
+/** What people set for the commands of the centre: `settingsOptions(yargs, CENTRE_SETTINGS)`. */
+export const CENTRE_SETTINGS: ReadonlySet<string> = new Set([
+  'kafka.brokers',
+  'kafka.topic',
+  'kafka.group',
+  'writer.sink',
+  'sqlserver.host',
+  'sqlserver.database',
+  'sqlserver.user',
+  'sqlite.path',
+  'log.level',
+]);
+
+/** The group of a command's own options: named before the settings are added, it stands above them in the help. */
+export const OWN_OPTIONS = 'Options:';
+
 const GROUP = 'Settings (all of them: --help --show-settings, or hostspool config --example):';
 
-/** Adds `--config` and every setting that may be a flag. */
-export function settingsOptions<T>(yargs: Argv<T>): Argv<T> {
+/** Adds `--config` and every setting that may be a flag; `shown`: those that the help shows at once. */
+export function settingsOptions<T>(yargs: Argv<T>, shown: ReadonlySet<string> = SHOWN): Argv<T> {
   const flags = settingEntries.filter(({ secret }) => !secret);
-  const options = Object.fromEntries(flags.map((setting) => [setting.name, optionOf(setting)]));
+  const options = Object.fromEntries(flags.map((setting) => [setting.name, optionOf(setting, shown)]));
   yargs
     .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
     .option('config', {
@@ -55,12 +71,12 @@ function isSettingLike(name: string): boolean {
   return name.includes('.') || findSetting(name) !== undefined;
 }
 
-function optionOf(setting: SettingEntry): Options {
+function optionOf(setting: SettingEntry, shown: ReadonlySet<string>): Options {
   const isSwitch = setting.kind === 'boolean';
   return {
     type: 'string',
     group: GROUP,
-    hidden: !SHOWN.has(setting.name),
+    hidden: !shown.has(setting.name),
     describe: summary(setting),
     // A switch alone means true; an empty text is a value (`--http.address=`).
     ...(isSwitch ? { coerce: (value: unknown) => (value === '' ? 'true' : value) } : { requiresArg: true }),

@@ -13,22 +13,19 @@ import { resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../lib/clock.ts';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
-import { parseDuration } from '../lib/units.ts';
 import { evaluate, type StatusReport } from '../operate/status.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from '../operate/status-findings.ts';
 import { readSnapshot } from '../spool/snapshot.ts';
+import { type Arguments, argument, durationArgument } from './argument-values.ts';
+import { EXIT_CODES, showUnknown } from './monitoring.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { statusTable } from './status-table.ts';
-
-export const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
 /** Where the service that the package installs keeps its spool. */
 const SERVICE_SPOOL = '/var/lib/hostspool/spool.db';
 
 /** Time between two looks of --watch, ms. */
 const WATCH_EVERY_MS = 1000;
-
-type Arguments = Readonly<Record<string, unknown>>;
 
 export const statusCommand: CommandModule = {
   command: 'status',
@@ -101,22 +98,6 @@ async function watch(path: string, thresholds: Thresholds, asJson: boolean): Pro
   }
 }
 
-/** The same shape as an ok, so that a program reads `severity` and `reasons` in any case. */
-function showUnknown(error: Error, asJson: boolean): void {
-  process.exitCode = EXIT_CODES.unknown;
-  const known = error instanceof HostspoolError;
-  const code = known ? error.code : 'INTERNAL';
-  const hint = known ? error.hint : undefined;
-  if (asJson) {
-    const report = { severity: 'unknown', reasons: [error.message], reason_codes: [code], hint: hint ?? null };
-    process.stdout.write(`${JSON.stringify(report)}\n`);
-    return;
-  }
-  const lines = [`hostspool: ${known ? error.message : (error.stack ?? error.message)} [${code}]`];
-  if (hint !== undefined) lines.push(`  hint: ${hint}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
-}
-
 function wantsColours(): boolean {
   return process.stdout.isTTY === true && (process.env.NO_COLOR ?? '') === '';
 }
@@ -144,10 +125,9 @@ function isThere(path: string): boolean {
 
 /** The thresholds that the arguments make; throws USAGE. */
 export function thresholdsFrom(argv: Arguments): Thresholds {
-  const age = (name: string, fallback: number) =>
-    argument(argv, name, fallback, parseDuration, 'a duration, such as 90s, 5m, 1h');
+  const age = (name: string, fallback: number) => durationArgument(argv, name) ?? fallback;
   const share = (name: string, fallback: number) =>
-    argument(argv, name, fallback, parseShare, 'a share, such as 0.5 or 50%');
+    argument(argv, name, parseShare, 'a share, such as 0.5 or 50%') ?? fallback;
   return {
     warnAge: age('warn-age', DEFAULT_THRESHOLDS.warnAge),
     critAge: age('crit-age', DEFAULT_THRESHOLDS.critAge),
@@ -155,22 +135,6 @@ export function thresholdsFrom(argv: Arguments): Thresholds {
     critFill: share('crit-fill', DEFAULT_THRESHOLDS.critFill),
     warnLoss: age('warn-loss', DEFAULT_THRESHOLDS.warnLoss),
   };
-}
-
-function argument(
-  argv: Arguments,
-  name: string,
-  fallback: number,
-  parse: (text: string) => number | undefined,
-  allowed: string,
-): number {
-  const given = argv[name];
-  if (given === undefined) return fallback;
-  const value = typeof given === 'string' ? parse(given) : undefined;
-  if (value !== undefined) return value;
-  throw new HostspoolError('USAGE', `--${name}=${String(given)} is not ${allowed}`, {
-    hint: 'see hostspool status --help',
-  });
 }
 
 /** `0.5` or `50%`, from 0 to 1. */

@@ -6,17 +6,21 @@ import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
-import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { printable } from './printable.ts';
+import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const tailCommand: CommandModule = {
   command: 'tail',
   describe: 'Follow the topic: one line a message, from the end, until Ctrl-C. Disturbs no consumer.',
   builder: (yargs) =>
-    settingsOptions(yargs as Argv)
-      .option('from-beginning', { type: 'boolean', default: false, describe: 'Start with the oldest message.' })
-      .option('host', { type: 'string', requiresArg: true, describe: 'Only messages of this host.' })
-      .option('max', { type: 'number', requiresArg: true, describe: 'Stop after so many messages.' })
-      .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line.' }),
+    settingsOptions(
+      (yargs as Argv)
+        .option('from-beginning', { type: 'boolean', default: false, describe: 'Start with the oldest message.' })
+        .option('host', { type: 'string', requiresArg: true, describe: 'Only messages of this host.' })
+        .option('max', { type: 'number', requiresArg: true, describe: 'Stop after so many messages.' })
+        .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line.' })
+        .group(['from-beginning', 'host', 'max', 'json'], OWN_OPTIONS),
+    ),
   handler: async (argv) => {
     const { settings } = settingsFrom(argv);
     requireFor('kafka', settings);
@@ -66,7 +70,7 @@ function isFrom(message: FollowedMessage, host: string): boolean {
 
 export function formatLine(message: FollowedMessage): string {
   const at = new Date(message.timestamp).toISOString();
-  return `${message.partition} ${message.offset} ${printable(message.key)} ${at} ${printable(message.value)}`;
+  return `${message.partition} ${message.offset} ${shown(message.key)} ${at} ${shown(message.value)}`;
 }
 
 /** The value as it is when it is JSON, else as a text, else as base64. */
@@ -103,14 +107,8 @@ function valueMember(value: Buffer | null): string {
   }
 }
 
-/** One line that a terminal shows as it is: control characters are escaped, wherever the message comes from. */
-function printable(bytes: Buffer | null): string {
-  if (bytes === null) return '-';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
-  return bytes.toString().replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
-    const escaped = JSON.stringify(character).slice(1, -1);
-    return escaped.length > 1 ? escaped : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
+function shown(bytes: Buffer | null): string {
+  return bytes === null ? '-' : printable(bytes.toString());
 }
 
 async function write(text: string): Promise<void> {

@@ -4,8 +4,9 @@
  *     statfs of the root begins ─▶ the collectors over /proc, one after the other ─▶ statfs awaited ─▶ details
  *
  * The root's statfs runs on another thread while /proc is read. What reads /proc can't hang and is not timed; what
- * asks a filesystem can, and gets `timeout` ms in all. Nothing here starts a process, and nothing but statfs goes
- * through the thread pool.
+ * asks a filesystem can, and gets `timeout` ms in all; the root's statfs, without which there is no sample, gets longer
+ * where that is very short, since a late sample is better than none. Nothing here starts a process, and nothing but
+ * statfs goes through the thread pool.
  *
  * A collector that fails costs its own fields: that is counted by collector and logged at its first failure and its
  * recovery. Without one of the nine required fields there is no sample: read() throws, and whoever samples counts it.
@@ -57,6 +58,9 @@ const REQUIRED: Readonly<Record<keyof RequiredMetrics, string>> = {
   network_bytes_recv: 'network',
 };
 const REQUIRED_FIELDS = Object.entries(REQUIRED) as [keyof RequiredMetrics, string][];
+
+/** Least time limit of what a sample can't do without, ms. One that hangs costs it once: it is not asked again. */
+const LEAST_FOR_REQUIRED_MS = 250;
 
 export class HostCollector {
   readonly #collectors: readonly Collector[];
@@ -122,8 +126,9 @@ export class HostCollector {
   /** Reads the host now; throws COLLECT_REQUIRED, naming field and cause, where a required field can't be had. */
   async read(): Promise<HostReading> {
     const deadline = new Deadline(this.#clock, this.#timeout);
+    const required = new Deadline(this.#clock, Math.max(this.#timeout, LEAST_FOR_REQUIRED_MS));
     try {
-      const rootFilesystem = this.#readSlowly(this.#rootFilesystem, deadline);
+      const rootFilesystem = this.#readSlowly(this.#rootFilesystem, required);
       const reading: Fields = {};
       for (const collector of this.#collectors) Object.assign(reading, this.#readNow(collector));
       Object.assign(reading, await rootFilesystem);
@@ -132,6 +137,7 @@ export class HostCollector {
       return reading;
     } finally {
       deadline.end();
+      required.end();
     }
   }
 

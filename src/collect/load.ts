@@ -1,7 +1,8 @@
 /** The load averages of the last 1, 5 and 15 minutes, from /proc/loadavg. */
+
+import { round2 } from '../lib/rounding.ts';
 import type { Collector, Fields } from './collector.ts';
 import type { KernelFile } from './kernel-file.ts';
-import { round2 } from './values.ts';
 
 export class LoadCollector implements Collector {
   readonly name = 'load';

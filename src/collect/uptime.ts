@@ -1,7 +1,8 @@
 /** Seconds since the host (in a container that shows its own: the container) was booted, from /proc/uptime. */
+
+import { round2 } from '../lib/rounding.ts';
 import type { Collector, Fields } from './collector.ts';
 import type { KernelFile } from './kernel-file.ts';
-import { round2 } from './values.ts';
 
 export class UptimeCollector implements Collector {
   readonly name = 'uptime';

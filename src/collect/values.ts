@@ -1,12 +1,9 @@
 /** How raw numbers become the values of the wire contract: finite, in their range, two decimals. */
+import { round2 } from '../lib/rounding.ts';
 import { COUNTER_SPAN } from './byte-cursor.ts';
 
 const MIB_PER_KIB = 1 / 1024;
 const BYTES_PER_GIB = 1024 ** 3;
-
-export function round2(value: number): number {
-  return Math.round(value * 100) / 100;
-}
 
 /** `part` of `whole` in percent, 0–100, two decimals; 0 of an empty whole, as psutil has it. */
 export function percentOf(part: number, whole: number): number {

@@ -6,16 +6,21 @@ import type { ResolvedSettings } from './resolve.ts';
 export interface SettingChanges {
   /** Dotted name to new value of the live settings that changed. None of them is a secret. */
   readonly live: Readonly<Record<string, unknown>>;
-  /** Dotted names of the changed settings that need a restart. */
+  /** Dotted names of the settings that are not what the process runs with, and need a restart. */
   readonly restart: readonly string[];
 }
 
-export function liveChanges(before: ResolvedSettings, after: ResolvedSettings): SettingChanges {
+/** `started`: what the process was started with; what needs a restart waits since then, however often it is asked. */
+export function liveChanges(
+  started: ResolvedSettings,
+  before: ResolvedSettings,
+  after: ResolvedSettings,
+): SettingChanges {
   const live: Record<string, unknown> = {};
   const restart: string[] = [];
   for (const { name, live: isLive } of settingEntries) {
     const value = settingValue(after, name);
-    if (isDeepStrictEqual(settingValue(before, name), value)) continue;
+    if (isDeepStrictEqual(settingValue(isLive ? before : started, name), value)) continue;
     if (isLive) live[name] = value;
     else restart.push(name);
   }

@@ -24,8 +24,6 @@ const HOST = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s:,/\\[\\]@]+)';
 const PORT_NUMBER = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 const HOST_AND_PORT = new RegExp(`^${HOST}:${PORT_NUMBER}$`);
 const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
-// A space at the end makes no difference to a comparison in T-SQL: two groups would share their offsets.
-const GROUP_NAME = /^(?!\s)[^\0]{0,149}[^\0\s]$/;
 // Port 0 is any free one.
 const ADDRESS = new RegExp(`^$|^${HOST}:(0|${PORT_NUMBER})$`);
 
@@ -56,7 +54,7 @@ const collect = group('Sampling this host.', {
   }),
   timeout: duration({ min: 10, max: MINUTE }).prefault('1s').meta({
     description:
-      'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval.',
+      'Time limit of one collector. One that takes longer costs its own fields, never the sample; it is at most half the interval. The root filesystem, without which there is no sample, has at least 250ms.',
     live: true,
   }),
 });
@@ -133,7 +131,7 @@ const kafka = group('The Kafka cluster.', {
   topic: text('a topic name: 1 to 249 of A–Z a–z 0–9 . _ -', TOPIC).prefault('server-metrics').meta({
     description: 'Topic of the samples.',
   }),
-  group: text('a consumer group name of 1 to 150 characters, no white space at its ends', GROUP_NAME)
+  group: text('a consumer group name of 1 to 150 characters', /^[^\0]{1,150}$/)
     .prefault('metrics-to-database')
     .meta({
       description: 'Consumer group of the writers.',

@@ -265,5 +265,6 @@ function unreachable(message: string, cause: unknown): HostspoolError {
 }
 
 function plain(message: string): string {
-  return message === 'Connection timeout' ? 'no connection within kafka.connect_timeout' : message;
+  if (message === 'Connection timeout') return 'no connection within kafka.connect_timeout';
+  return message.replace(/^Connection error: /, '');
 }

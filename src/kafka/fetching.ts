@@ -27,7 +27,7 @@ import { decodeRecords, type Records } from './record-batches.ts';
 import { Wakening } from './wakening.ts';
 
 export interface FetchingOptions {
-  readonly brokers: Brokers;
+  readonly brokers: Pick<Brokers, 'topic' | 'leaders' | 'leaderOf' | 'ask' | 'refresh' | 'error'>;
   readonly partitions: readonly number[];
   readonly requestTimeout: number;
   readonly backoff: BackoffSettings;
@@ -57,7 +57,6 @@ export class Fetching {
   /** What the target threw, which it must not. */
   readonly #crash = Promise.withResolvers<never>();
   #leaders: ReadonlyMap<number, number> | undefined;
-  #turn = 0;
 
   constructor(options: FetchingOptions, target: FetchTarget, signal: AbortSignal) {
     this.#options = options;
@@ -102,7 +101,7 @@ export class Fetching {
 
   /** One leader's partitions, as long as it leads any. */
   async #fetchFrom(leader: number): Promise<void> {
-    while (!this.#signal.aborted) {
+    for (let turn = 0; !this.#signal.aborted; ) {
       this.#startLoops();
       const led = this.#options.partitions.filter((partition) => this.#leaderOf(partition) === leader);
       if (led.length === 0) break;
@@ -112,17 +111,14 @@ export class Fetching {
         await this.#refresh(stale);
         continue;
       }
-      const positions = free.length === 0 ? undefined : this.#target.positions(this.#inTurn(free));
+      const positions = free.length === 0 ? undefined : this.#target.positions(inTurn(free, turn));
       if (positions === undefined || positions.size === 0) await this.#changed.wait(this.#shortestRest(led));
-      else await this.#request(leader, positions);
+      else {
+        turn++;
+        await this.#request(leader, positions);
+      }
     }
     this.#loops.delete(leader);
-  }
-
-  /** Each partition comes first in its turn: only the first is sure to get a batch that is larger than the bounds. */
-  #inTurn(partitions: readonly number[]): number[] {
-    const first = this.#turn++ % partitions.length;
-    return [...partitions.slice(first), ...partitions.slice(0, first)];
   }
 
   /** Undefined when none rests: then only a wakening changes anything. */
@@ -243,4 +239,10 @@ export class Fetching {
     if (code === 'KAFKA_UNKNOWN_TOPIC') return this.#rests.has(code);
     return code === 'KAFKA_NO_LEADER' && partitions.every((partition) => this.#rests.codeOf(partition) === code);
   }
+}
+
+/** Each partition comes first in its turn: only the first is sure to get a batch that is larger than the bounds. */
+function inTurn(partitions: readonly number[], turn: number): number[] {
+  const first = turn % partitions.length;
+  return [...partitions.slice(first), ...partitions.slice(0, first)];
 }

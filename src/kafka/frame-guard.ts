@@ -3,7 +3,9 @@
  * process, and believes any length, so that memory grows without bound. Here such bytes end the connection instead,
  * and whoever waits for an answer learns it as a connection error.
  *
- * Something that is not a broker may well sit at a broker's address: an HTTP server, a TLS listener, a broken proxy.
+ * Something that is not a broker may well sit at a broker's address: an HTTP server, a TLS listener, a broken proxy. Its
+ * bytes and its close race each other, and the close may win: so the error has no code of its own, and who it is told
+ * to sees a broker that can't be reached either way, only with more or fewer words.
  */
 import Connection from 'kafkajs/src/network/connection.js';
 import { asError } from '../lib/errors.ts';
@@ -27,11 +29,18 @@ export function guardFrames(): void {
       original.call(this, data);
       if (this.bytesNeeded > LARGEST_FRAME + LENGTH_BYTES) throw new Error(`an answer of ${this.bytesNeeded} bytes`);
     } catch (error) {
-      const cause = asError(error);
-      this.socket.destroy(
-        Object.assign(new Error(`this is not a Kafka broker: ${cause.message}`), { code: 'EPROTO', cause }),
-      );
+      this.socket.destroy(strange(data, asError(error)));
     }
   };
   Connection.prototype.processData = Object.assign(guarded, { [GUARDED]: true });
+}
+
+function strange(data: Buffer, cause: Error): Error {
+  const says = isTlsRecord(data) ? 'its listener speaks TLS' : `it is not a Kafka broker: ${cause.message}`;
+  return new Error(says, { cause });
+}
+
+/** An alert, or the beginning of a handshake, of any version of TLS. */
+function isTlsRecord(data: Buffer): boolean {
+  return (data[0] === 0x15 || data[0] === 0x16) && data[1] === 0x03;
 }

@@ -3,6 +3,8 @@ import type { Brokers } from './brokers.ts';
 import { noLeaderError } from './errors.ts';
 import type { LogBounds } from './log-session.ts';
 
+type Asked = Pick<Brokers, 'topic' | 'leaderOf' | 'ask'>;
+
 const EARLIEST = -2;
 const LATEST = -1;
 /** The end is the high watermark, transactions that are open or not. */
@@ -10,7 +12,7 @@ const READ_UNCOMMITTED = 0;
 
 /** Rejects with what went wrong for any of them; `Brokers.error` makes a HostspoolError of it. */
 export async function logBounds(
-  brokers: Brokers,
+  brokers: Asked,
   partitions: readonly number[],
 ): Promise<ReadonlyMap<number, LogBounds>> {
   // One after the other: a log that is trimmed in between is told with its newer start.
@@ -23,7 +25,7 @@ export async function logBounds(
 
 /** Partition to the offset of the first message at `timestamp` (ms) or later; left out where there is none. */
 export async function offsetsAt(
-  brokers: Brokers,
+  brokers: Asked,
   partitions: readonly number[],
   timestamp: number,
 ): Promise<ReadonlyMap<number, number>> {
@@ -45,7 +47,7 @@ export async function offsetsAt(
   );
 }
 
-function leaderOf(brokers: Brokers, partition: number): number {
+function leaderOf(brokers: Asked, partition: number): number {
   const leader = brokers.leaderOf(partition);
   if (leader === undefined) throw noLeaderError(brokers.topic, partition);
   return leader;

@@ -23,6 +23,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
+import { round2 } from '../lib/rounding.ts';
 import { NOTES_PER_SAMPLE } from '../sample/note.ts';
 import type { Sink } from '../sink/sink.ts';
 import type { ShippingState, Spool, SpooledSample } from '../spool/spool.ts';
@@ -198,7 +199,7 @@ export class LocalLoader {
       last_ack_at: new Date(clock.now()).toISOString(),
       failures: 0,
       next_attempt_at: null,
-      samples_per_second_out: Math.round(this.#rate.perSecond() * 100) / 100,
+      samples_per_second_out: round2(this.#rate.perSecond()),
     });
     spool.acknowledge(last.id, noteIds, this.#state);
   }

@@ -8,6 +8,7 @@ import { openSpool } from '../agent/open-spool.ts';
 import { Sampling } from '../agent/sampling.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
+import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Service } from '../ops/service.ts';
@@ -40,7 +41,7 @@ export class LocalMode implements Service {
     const spool = openSpool(settings, 'agent', clock, log);
     let sink: SqliteSink | undefined;
     try {
-      sink = SqliteSink.open({ path: settings.sqlite.path });
+      sink = SqliteSink.open({ path: settings.sqlite.path, log });
       return new LocalMode(settings, spool, sink, clock, log);
     } catch (error) {
       void sink?.close();
@@ -64,10 +65,10 @@ export class LocalMode implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const loading = this.#loader.run(giveUp.signal);
-    await this.#sampling.run(stop);
+    const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'local_stopping', spool_depth: this.#spool.depth });
-    await this.#loader.drain(shutdown.timeout);
+    if (failure === undefined) await this.#loader.drain(shutdown.timeout);
     giveUp.abort();
     await loading;
     await this.#sink.close();
@@ -75,8 +76,9 @@ export class LocalMode implements Service {
     this.#stats.write();
     this.#stats.close();
     const left = this.#spool.depth;
-    this.#spool.close(true);
+    this.#spool.close(failure === undefined);
     this.#log.info({ event: 'local_stopped', spool_depth: left });
+    if (failure !== undefined) throw failure;
   }
 
   apply(settings: ResolvedSettings): void {

@@ -3,7 +3,7 @@
  *
  * A dead letter is in its topic at least once, and the mark that it was sent back lies anywhere behind it, so nothing
  * can be said about the first before the last is read. This reading keeps a number per origin and no messages, some
- * fifty bytes each; the second one, which has to be told nothing more, works on one message at a time.
+ * hundred bytes each; the second one, which has to be told nothing more, works on one message at a time.
  */
 import type { FollowedMessage } from '../kafka/follower.ts';
 import {

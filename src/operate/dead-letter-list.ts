@@ -87,10 +87,18 @@ function timeText(ms: number): string | null {
   return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
+interface Arrived {
+  readonly at: number;
+  /** Counts up: of those that came in one batch the last is the newest. */
+  readonly turn: number;
+  readonly line: DeadLetterLine;
+}
+
 /** The newest lines, an origin once: never more than twice as many as are wanted. */
 class Newest {
   readonly #limit: number;
-  #lines = new Map<string, { readonly at: number; readonly line: DeadLetterLine }>();
+  #lines = new Map<string, Arrived>();
+  #turn = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -99,17 +107,18 @@ class Newest {
   add(at: number, line: DeadLetterLine): void {
     const known = this.#lines.get(line.origin);
     if (known !== undefined && known.at > at) return;
-    this.#lines.set(line.origin, { at, line });
-    if (this.#lines.size >= 2 * this.#limit)
-      this.#lines = new Map(this.#sorted().map((each) => [each.line.origin, each]));
+    this.#lines.set(line.origin, { at, turn: this.#turn++, line });
+    if (this.#lines.size < 2 * this.#limit) return;
+    this.#lines = new Map(this.#sorted().map((each) => [each.line.origin, each]));
   }
 
   lines(): DeadLetterLine[] {
     return this.#sorted().map(({ line }) => line);
   }
 
-  #sorted() {
-    return [...this.#lines.values()].sort((one, other) => other.at - one.at).slice(0, this.#limit);
+  #sorted(): Arrived[] {
+    const newestFirst = [...this.#lines.values()].sort((one, other) => other.at - one.at || other.turn - one.turn);
+    return newestFirst.slice(0, this.#limit);
   }
 }
 

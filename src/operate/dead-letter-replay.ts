@@ -36,7 +36,7 @@ export interface ReplayOptions {
   /** Also those that were sent back before. */
   readonly again: boolean;
   readonly dryRun: boolean;
-  /** Bytes of values in one request. */
+  /** Bytes of messages in one request. */
   readonly requestBytes: number;
   readonly backoff: BackoffSettings;
   /** How long to go on without any acknowledgement, ms. */
@@ -69,6 +69,9 @@ export interface ReplayResult {
 }
 
 const REQUEST_MESSAGES = 500;
+/** Lengths and the like, at most. */
+const MESSAGE_OVERHEAD = 70;
+const HEADER_OVERHEAD = 10;
 /** A request that fails with one of these is tried message by message. */
 const REFUSALS: ReadonlySet<string> = new Set(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_INVALID_RECORD']);
 
@@ -119,7 +122,7 @@ class Replay {
       if (this.#isOver()) break;
       if (!isSelected(record, selection) || !this.#index.take(record.notice.origin)) continue;
       if (!this.#isDue(record)) continue;
-      const bytes = record.message.value?.length ?? 0;
+      const bytes = sizeOf(record);
       const isFull = this.#gathered.length >= REQUEST_MESSAGES || this.#bytes + bytes > requestBytes;
       if (isFull && this.#gathered.length > 0) await this.#sendGathered();
       this.#gathered.push(record);
@@ -204,6 +207,14 @@ class Replay {
     const now = { total: this.#total, done: replayed + truncated + refused };
     this.#options.progress(error === undefined ? now : { ...now, error });
   }
+}
+
+/** About, as it is with its own headers. */
+function sizeOf({ message: { key, value, headers } }: DeadLetterRecord): number {
+  let bytes = MESSAGE_OVERHEAD + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, values] of Object.entries(originalHeaders(headers)))
+    for (const each of values) bytes += name.length + each.length + HEADER_OVERHEAD;
+  return bytes;
 }
 
 function messageOf({ message }: DeadLetterRecord): OutgoingMessage {

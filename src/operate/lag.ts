@@ -101,9 +101,9 @@ async function lagOf(
   }
   const { start: log_start, end: log_end } = bounds;
   const next = state === 'ok' ? (committed ?? log_start) : log_start;
-  const message = next < log_end ? await log.messageAt(topic, partition, next) : null;
+  const message = next < log_end ? await log.messageAt(topic, partition, next) : undefined;
   // A clock that is ahead of ours makes no message younger than now.
-  const age = message === null ? 0 : Math.max(0, clock.now() - message.timestamp);
+  const age = message === undefined ? 0 : Math.max(0, clock.now() - message.timestamp);
   return {
     partition,
     state,
@@ -111,9 +111,9 @@ async function lagOf(
     log_start,
     log_end,
     // Offsets without a message (control records, compaction) are no lag.
-    lag: message === null ? 0 : log_end - next,
+    lag: message === undefined ? 0 : log_end - next,
     expired: state === 'expired' && committed !== null ? log_start - committed : 0,
-    oldest_unread: message === null ? null : timeText(message.timestamp),
+    oldest_unread: message === undefined ? null : timeText(message.timestamp),
     oldest_unread_age_seconds: age / 1000,
   };
 }

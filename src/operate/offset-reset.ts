@@ -78,11 +78,15 @@ export async function applyReset(options: ResetOptions, plan: readonly PlannedRe
 }
 
 async function assertIdle(log: LogAdmin, { group }: LogReader): Promise<void> {
-  const members = await log.members(group);
-  if (members === 0) return;
-  const who = members === 1 ? '1 writer reads' : `${members} writers read`;
-  throw new HostspoolError('GROUP_ACTIVE', `${who} in the group ${group}, and would go on where they are`, {
-    hint: 'stop them first; one that was killed counts until kafka.session_timeout has passed',
-    retryable: true,
-  });
+  const { members } = await log.members(group);
+  if (members.length === 0) return;
+  const who = members.map(({ clientId, host }) => `${clientId} on ${host.replace(/^\//, '')}`).join(', ');
+  throw new HostspoolError(
+    'KAFKA_GROUP_ACTIVE',
+    `the group ${group} is read by ${who}, which would go on where it is`,
+    {
+      hint: 'stop every writer of the group first; one that was killed counts until kafka.session_timeout has passed',
+      retryable: true,
+    },
+  );
 }

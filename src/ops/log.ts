@@ -44,7 +44,12 @@ async function openDestination(format: Settings['log']['format']): Promise<Desti
   const forPeople = format === 'pretty' || (format === 'auto' && process.stdout.isTTY === true);
   if (forPeople) {
     const { default: pretty } = await import('pino-pretty');
-    return pretty({ sync: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'event', messageFormat: '{event} {msg}' });
+    return pretty({
+      sync: true,
+      translateTime: 'SYS:yyyy-mm-dd HH:MM:ss.l',
+      ignore: 'event',
+      messageFormat: '{event} {msg}',
+    });
   }
   const destination = pino.destination({ dest: 1, sync: true });
   // Whoever read our log is gone; that is no reason to stop sampling.

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { round2 } from '../lib/rounding.ts';
 
 export interface StatsReading {
   /** Counted since the start; reported as what the period added, and per second. */
@@ -43,16 +44,16 @@ export class StatsLine {
     const now = this.#read();
     const monotonic = this.#clock.monotonic();
     const seconds = Math.max(0.001, (monotonic - this.#lastAt) / 1000);
-    const line: Record<string, number | null> = { seconds: round(seconds) };
+    const line: Record<string, number | null> = { seconds: round2(seconds) };
     for (const [name, total] of Object.entries(now.totals)) {
       const added = total - (this.#last.totals[name] ?? 0);
       line[name] = added;
-      line[`${name}_per_second`] = round(added / seconds);
+      line[`${name}_per_second`] = round2(added / seconds);
     }
     for (const [name, count] of Object.entries(now.counts)) line[name] = count - (this.#last.counts[name] ?? 0);
     for (const [name, [sum, number]] of Object.entries(now.means)) {
       const [lastSum, lastNumber] = this.#last.means[name] ?? [0, 0];
-      line[name] = number === lastNumber ? null : round((sum - lastSum) / (number - lastNumber));
+      line[name] = number === lastNumber ? null : round2((sum - lastSum) / (number - lastNumber));
     }
     this.#log.info({ event: 'stats', ...line, ...now.gauges });
     this.#last = now;
@@ -63,8 +64,4 @@ export class StatsLine {
     clearInterval(this.#timer);
     this.#timer = undefined;
   }
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
 }

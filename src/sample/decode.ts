@@ -12,9 +12,11 @@
  * producer: its event_id is made of the SHA-256 of its bytes, so the same bytes are the same event, and it stands
  * outside the sequence accounts.
  */
+
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { HostspoolError } from '../lib/errors.ts';
+import { round2 } from '../lib/rounding.ts';
 import { isSeq, type ReceivedNote, readNotes } from './decode-notes.ts';
 import { FIELDS, type Field } from './fields.ts';
 import { isUuid, uuidFromBytes } from './identity.ts';
@@ -189,7 +191,7 @@ function readNumber({ name, kind }: Field, value: unknown, text: string): number
   if (typeof value !== 'number') throw invalid(name, `not a number but ${describe(value)}`);
   const inRange = value >= kind.min && value <= kind.max;
   if (kind.type === 'decimal') {
-    if (inRange) return Math.round(value * 100) / 100;
+    if (inRange) return round2(value);
     throw invalid(name, `not a number from ${kind.min} to ${kind.max} but ${describe(value)}`);
   }
   if (inRange && Number.isSafeInteger(value)) return value;

@@ -9,6 +9,9 @@ import { SqlServerSink } from './sqlserver/sqlserver-sink.ts';
 
 type SinkSettings = Pick<ResolvedSettings, 'writer' | 'sqlserver' | 'sqlite'>;
 
+/** A command that waits for a load holds nothing up. */
+const PATIENT_MS = 10_000;
+
 export interface OpenOptions {
   /** Make nothing and migrate nothing: for those who only look, or change what is there. Default false. */
   readonly existing?: boolean;
@@ -20,7 +23,9 @@ export interface OpenOptions {
  */
 export function openSink(settings: SinkSettings, log: Log, { existing = false }: OpenOptions = {}): SampleDatabase {
   const { writer, sqlserver, sqlite } = settings;
-  if (writer.sink === 'sqlite') return SqliteSink.open({ path: sqlite.path, existing });
+  if (writer.sink === 'sqlite') {
+    return SqliteSink.open({ path: sqlite.path, existing, log, ...(existing ? { busyTimeout: PATIENT_MS } : {}) });
+  }
   return new SqlServerSink({ settings: sqlserver, log });
 }
 

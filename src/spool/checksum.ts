@@ -1,31 +1,52 @@
 /**
  * The checksum of a spooled sample. SQLite's own checks see a broken page, not a changed digit in a row; this sees it.
+ * It is over every column but the id: a sample under a wrong number would be accounted for wrongly, and one with a
+ * wrong time be thrown away as too old.
  *
- * CRC32 over run_id (16 bytes) | seq (8 bytes, big-endian) | event_id (16 bytes) | payload as UTF-8.
+ * CRC32 over run_id (16 bytes) | seq | taken_at | monotonic_at (8 bytes each, big-endian) | event_id (16 bytes) |
+ * payload as UTF-8.
  */
 import { crc32 } from 'node:zlib';
 
-const head = (runId: Uint8Array, seq: number, eventId: Uint8Array): Buffer => {
-  const bytes = Buffer.allocUnsafe(40);
-  bytes.set(runId, 0);
-  bytes.writeUInt32BE(Math.floor(seq / 2 ** 32), 16);
-  bytes.writeUInt32BE(seq % 2 ** 32, 20);
-  bytes.set(eventId, 24);
-  return bytes;
-};
+export interface CheckedColumns {
+  /** 16 bytes. */
+  readonly run_id: Uint8Array;
+  /** This and the times: whole numbers below 2^53. */
+  readonly seq: number;
+  /** 16 bytes. */
+  readonly event_id: Uint8Array;
+  readonly taken_at: number;
+  readonly monotonic_at: number;
+  readonly payload: string;
+}
 
-/** `runId` and `eventId`: 16 bytes each; `seq`: 0 to 2^53 − 1. */
-export function sampleChecksum(runId: Uint8Array, seq: number, eventId: Uint8Array, payload: string): number {
-  return crc32(payload, crc32(head(runId, seq, eventId)));
+export function sampleChecksum({ run_id, seq, event_id, taken_at, monotonic_at, payload }: CheckedColumns): number {
+  const head = Buffer.allocUnsafe(56);
+  head.set(run_id, 0);
+  writeWhole(head, seq, 16);
+  writeWhole(head, taken_at, 24);
+  writeWhole(head, monotonic_at, 32);
+  head.set(event_id, 40);
+  return crc32(payload, crc32(head));
+}
+
+/** A signed number of 64 bits; without BigInt, since this runs for every sample. */
+function writeWhole(into: Buffer, value: number, at: number): void {
+  const high = Math.floor(value / 2 ** 32);
+  into.writeInt32BE(high, at);
+  into.writeUInt32BE(value - high * 2 ** 32, at + 4);
 }
 
 /** Whether a row is what was written; false, never a throw, for whatever a damaged file may hold. */
-export function isIntact(
-  row: { readonly [column in 'run_id' | 'seq' | 'event_id' | 'crc' | 'payload']: unknown },
-): boolean {
-  const { run_id, seq, event_id, crc, payload } = row;
+export function isIntact(row: { readonly [column in keyof CheckedColumns | 'crc']: unknown }): boolean {
+  const { run_id, seq, event_id, taken_at, monotonic_at, crc, payload } = row;
   if (!(run_id instanceof Uint8Array) || run_id.length !== 16) return false;
   if (!(event_id instanceof Uint8Array) || event_id.length !== 16) return false;
-  if (typeof seq !== 'number' || !Number.isSafeInteger(seq) || seq < 1 || typeof payload !== 'string') return false;
-  return sampleChecksum(run_id, seq, event_id, payload) === crc;
+  if (!isWhole(seq) || seq < 1 || !isWhole(taken_at) || !isWhole(monotonic_at)) return false;
+  if (typeof payload !== 'string') return false;
+  return sampleChecksum({ run_id, seq, event_id, taken_at, monotonic_at, payload }) === crc;
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }

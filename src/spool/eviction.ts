@@ -25,6 +25,26 @@ export function evict(
   store.deleteBetween.run(first.id, last.id);
 }
 
+/**
+ * The oldest samples behind this id while they go, at most `limit`; up to the first that is not what was written, since
+ * its number and its age are not to be believed: undefined if that is the very first. One at a time in memory.
+ */
+export function going(
+  store: Store,
+  after: number,
+  limit: number,
+  goes: (sample: SampleHead) => boolean,
+): readonly SampleHead[] | undefined {
+  const found: SampleHead[] = [];
+  for (const { payload, ...row } of store.after.iterate(after, limit)) {
+    if (!isIntact({ ...row, payload })) return found.length === 0 ? undefined : found;
+    const head = { ...row, size: Buffer.byteLength(payload) };
+    if (!goes(head)) break;
+    found.push(head);
+  }
+  return found;
+}
+
 function stretches(samples: readonly Pick<SampleHead, 'run_id' | 'seq'>[], reason: LossReason): Loss[] {
   const found: Loss[] = [];
   for (const { run_id, seq } of samples) {

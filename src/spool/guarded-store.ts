@@ -12,7 +12,7 @@
  * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
  * could not even be opened, the next attempt opens it.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
@@ -25,6 +25,7 @@ import { placeRecovered } from './quarantine.ts';
 import { refusal } from './refusal.ts';
 import type { Reserve } from './reserve.ts';
 import { Store } from './store.ts';
+import { Wal } from './wal.ts';
 
 export interface GuardedStoreOptions {
   readonly files: SpoolFiles;
@@ -46,6 +47,7 @@ export class GuardedStore {
   #failing: Fault | undefined;
   #closed = false;
   #displaced = false;
+  #logChecked = false;
 
   constructor(options: GuardedStoreOptions) {
     this.#options = options;
@@ -130,6 +132,7 @@ export class GuardedStore {
     placeRecovered(files.database);
     permissions.prepare();
     permissions.create();
+    this.#checkLog();
     const store = Store.open({ files, synchronous, ports });
     try {
       opened(store);
@@ -139,6 +142,18 @@ export class GuardedStore {
       store.close();
       throw error;
     }
+  }
+
+  /**
+   * SQLite drops silently what lies behind a damaged frame of the log; the recovery finds most of it. After a death
+   * only, since a spool that was closed in order has no log; once, so that a recovery that fails stops nothing.
+   */
+  #checkLog(): void {
+    if (this.#logChecked) return;
+    this.#logChecked = true;
+    const { database, wal } = this.#options.files;
+    if ((statSync(database, { throwIfNoEntry: false })?.size ?? 0) === 0 || !Wal.hidesCommits(wal)) return;
+    throw Object.assign(new Error('the log is damaged before its end'), { code: 'SQLITE_CORRUPT' });
   }
 
   #release(): void {

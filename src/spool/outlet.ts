@@ -63,7 +63,7 @@ export class Outlet {
       const [found] = this.#journal.read((store) => this.#scan(store, limits));
       if (found === undefined) return [];
       if (found.samples.length === 0 && found.damaged !== undefined) {
-        if (!this.#dropDamaged(found.damaged)) return [];
+        if (!this.dropDamaged(found.damaged)) return [];
         continue;
       }
       this.#handedOut = found.samples.at(-1)?.id ?? 0;
@@ -122,7 +122,8 @@ export class Outlet {
     return { samples };
   }
 
-  #dropDamaged(id: number): boolean {
+  /** Deletes and notes the damaged samples that begin at this id; answers whether that is committed. */
+  dropDamaged(id: number): boolean {
     const { log, clock } = this.#options;
     const journal = this.#journal;
     let dropped = 0;

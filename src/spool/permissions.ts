@@ -13,12 +13,12 @@ import {
   closeSync,
   constants,
   existsSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectories } from '../lib/directories.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { SpoolFiles } from './files.ts';
 import { refusal } from './refusal.ts';
@@ -47,7 +47,7 @@ export class Permissions {
     this.#refused(directory, () => {
       // What making it would say of a read-only filesystem depends on how deep it lies.
       accessSync(nearestExisting(directory), constants.W_OK | constants.X_OK);
-      const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
+      const made = makeDirectories(directory, 0o700);
       if (made !== undefined) this.#secureDirectories(directory, made);
       accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
     });

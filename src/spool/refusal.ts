@@ -1,9 +1,9 @@
 /** What the system says when a spool can't be opened, as an error that says what to do. */
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
 import { faultOf } from './faults.ts';
 import type { SpoolFiles } from './files.ts';
-import type { SpoolPorts } from './ports.ts';
+import { APPLICATION_ID } from './schema.ts';
 
 /** The system's refusal as an error that says what to do; undefined for anything but a refusal. */
 export function refusal(path: string, cause: unknown): HostspoolError | undefined {
@@ -48,29 +48,34 @@ export function openingError(path: string, error: unknown): unknown {
 
 /**
  * Throws SPOOL_FOREIGN if the path names another program's SQLite database: a slip in spool.path must not touch it. A
- * spool has its tail file beside it, so only a file without one is looked into; one that can't be read is no matter of
- * this, but of the recovery.
+ * spool has its tail file beside it, so only a file without one is looked into, and only its header: SQLite would leave
+ * files of its own beside it. One that can't be read is no matter of this, but of the recovery.
  */
-export function refuseForeign({ database, tail }: SpoolFiles, ports: SpoolPorts): void {
-  const size = statSync(database, { throwIfNoEntry: false })?.size ?? 0;
-  if (size === 0 || statSync(tail, { throwIfNoEntry: false }) !== undefined) return;
-  const tables = tablesOf(database, ports);
-  if (tables.length === 0 || tables.includes('samples')) return;
+export function refuseForeign({ database, tail }: SpoolFiles): void {
+  if (statSync(tail, { throwIfNoEntry: false }) !== undefined) return;
+  const header = headerOf(database);
+  if (header?.subarray(0, MAGIC.length).equals(MAGIC) !== true) return;
+  if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return;
   throw new HostspoolError('SPOOL_FOREIGN', `${database} is a database of something else, not a spool`, {
     hint: 'set spool.path to a file of its own; this one was left as it is',
   });
 }
 
-function tablesOf(path: string, ports: SpoolPorts): readonly string[] {
+/** How every SQLite database begins. */
+const MAGIC = Buffer.from('SQLite format 3\0');
+const HEADER_BYTES = 100;
+const APPLICATION_ID_AT = 68;
+
+function headerOf(path: string): Buffer | undefined {
+  let file: number | undefined;
   try {
-    const database = ports.openDatabase(path, { readonly: true });
-    try {
-      return database.prepare<[], string>("SELECT name FROM sqlite_schema WHERE type = 'table'").pluck().all();
-    } finally {
-      database.close();
-    }
+    file = openSync(path, 'r');
+    const header = Buffer.alloc(HEADER_BYTES);
+    return readSync(file, header, 0, HEADER_BYTES, 0) === HEADER_BYTES ? header : undefined;
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return [];
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }

@@ -1,9 +1,8 @@
 /**
  * Which of the spool's tables a row belongs to, told by its shape alone: the schema may be what was destroyed.
  *
- * A sample is believed by its checksum and so is exactly what was written, but for its id and its two clock readings,
- * which the checksum does not cover: those only order it and age it. Rows of the other tables have no checksum; they
- * are believed if every column is one that this product could have written. What a wrong one of them can do is say
+ * A sample is believed by its checksum and so is exactly what was written, but for its id, which the checksum does not
+ * cover: that only orders it. Rows of the other tables have no checksum; they are believed if every column is one that this product could have written. What a wrong one of them can do is say
  * that samples are lost which are not: the writer then receives them, and received outranks a note.
  */
 import { LOSS_REASONS, type LossReason } from '../sample/note.ts';
@@ -60,8 +59,7 @@ export function recognise(rowid: number, values: readonly Value[]): SpoolRow | u
 
 function sample(id: number, values: readonly Value[]): SpoolRow | undefined {
   const [, run_id, seq, event_id, taken_at, monotonic_at, crc, payload] = values;
-  if (!isIntact({ run_id, seq, event_id, crc, payload })) return undefined;
-  if (!isCount(taken_at) || !isCount(monotonic_at)) return undefined;
+  if (!isIntact({ run_id, seq, event_id, taken_at, monotonic_at, crc, payload })) return undefined;
   const row = { id, run_id, seq, event_id, taken_at, monotonic_at, crc, payload } as SampleRow;
   return { table: 'samples', row };
 }

@@ -5,12 +5,15 @@
  * one transaction with its new number, so a kill leaves a file of some whole version. A file of a newer one is not
  * damaged and not ours to change: it is refused and left as it is.
  *
- * Page size and auto_vacuum are fixed when the first table is made; they are no part of a step.
+ * Page size and auto_vacuum are fixed when the first page is written; they, and whose file it is, are no part of a step.
  */
 import { HostspoolError } from '../lib/errors.ts';
 import type { SqliteDatabase } from '../lib/sqlite.ts';
 
 export const PAGE_SIZE = 4096;
+
+/** PRAGMA application_id of every spool, "hspl": so a look at its header tells it from another program's database. */
+export const APPLICATION_ID = 0x6873706c;
 
 /** Step n brings version n to n + 1. Steps are never edited once released; a change is a new step. */
 export const MIGRATIONS: readonly string[] = [
@@ -22,7 +25,7 @@ export const MIGRATIONS: readonly string[] = [
     event_id BLOB NOT NULL,               -- 16 bytes
     taken_at INTEGER NOT NULL,            -- wall clock, ms since the epoch
     monotonic_at INTEGER NOT NULL,        -- ms since boot, of the run's boot
-    crc INTEGER NOT NULL,                 -- CRC32 over run_id | seq (u64 BE) | event_id | payload as UTF-8
+    crc INTEGER NOT NULL,                 -- CRC32 over all columns but the id, see checksum.ts
     payload TEXT NOT NULL
   ) STRICT;
   CREATE TABLE runs (
@@ -63,6 +66,7 @@ export function prepareEmpty(database: SqliteDatabase): void {
   if (database.pragma('page_count', { simple: true }) !== 0) return;
   database.pragma(`page_size = ${PAGE_SIZE}`);
   database.pragma('auto_vacuum = INCREMENTAL');
+  database.pragma(`application_id = ${APPLICATION_ID}`);
 }
 
 /** The schema version of the file; 0 for an empty one. */

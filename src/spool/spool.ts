@@ -12,7 +12,8 @@
  * it holds is not evicted. There is no in-flight state on disk: what was not deleted is read again after a restart.
  *
  * Nothing here throws because of a disk once the spool is open; see guarded-store.ts for what happens instead. Only
- * `open` refuses: a spool that another process holds, that a newer hostspool made, or that is not ours to write.
+ * `open` refuses: a spool that another process holds, that a newer hostspool made, or that is not ours to write; and
+ * `identify`, once another process got the spool since the lock file was deleted.
  */
 import { asError } from '../lib/errors.ts';
 import { UuidSource, uuidToBytes } from '../sample/identity.ts';
@@ -43,6 +44,9 @@ export type { SpooledSample } from './outlet.ts';
 export type { ShippingState } from './shipping-state.ts';
 export type { SpoolOptions } from './spool-options.ts';
 
+/** How soon it shows at the latest that files were deleted or moved away, ms; not at every sample that comes faster. */
+const LOOK_EVERY_MS = 1000;
+
 export class Spool {
   readonly runId: string;
   readonly #options: SpoolOptions;
@@ -58,6 +62,7 @@ export class Spool {
   readonly #trimmer: Trimmer;
   readonly #uuids: UuidSource;
   #seq = 0;
+  #lookedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   private constructor(options: SpoolOptions, files: SpoolFiles, permissions: Permissions, lock: SpoolLock) {
@@ -114,7 +119,7 @@ export class Spool {
     let spool: Spool | undefined;
     try {
       const permissions = new Permissions(files, options.group);
-      refuseForeign(files, ports);
+      refuseForeign(files);
       permissions.prepare();
       lock = SpoolLock.take(files, ports);
       ports.reached('open:locked');
@@ -149,8 +154,12 @@ export class Spool {
     return oldest === undefined ? 0 : this.#age.shown(oldest) / 1000;
   }
 
-  /** The identity of a sample that is taken now. To be appended before the next. */
+  /**
+   * The identity of a sample that is taken now. To be appended before the next. Throws SPOOL_LOCKED, and gives no
+   * number, once another process has the spool: this one must end.
+   */
   identify(): SampleIdentity {
+    this.#look();
     return { event_id: this.#uuids.next(), run_id: this.runId, seq: ++this.#seq };
   }
 
@@ -173,9 +182,16 @@ export class Spool {
     this.#trimmer.makeRoom(size);
 
     const eventId = uuidToBytes(identity.event_id);
-    const crc = sampleChecksum(journal.runBytes, seq, eventId, payload);
     const taken = Math.round(takenAt);
     const monotonic = Math.round(clock.monotonic());
+    const crc = sampleChecksum({
+      run_id: journal.runBytes,
+      seq,
+      event_id: eventId,
+      taken_at: taken,
+      monotonic_at: monotonic,
+      payload,
+    });
     let id = 0;
     const stored = journal.write((store) => {
       const { lastInsertRowid } = store.insert.run(journal.runBytes, seq, eventId, taken, monotonic, crc, payload);
@@ -250,7 +266,7 @@ export class Spool {
     if (this.#closed) return;
     this.#age.observe();
     this.#bounds.observe();
-    journal.watch();
+    this.#look();
     if (purpose === 'agent') {
       journal.reopenTail();
       this.#makeReserve();
@@ -275,6 +291,16 @@ export class Spool {
       this.#tail.close();
       this.#lock.release();
     }
+  }
+
+  /** Looks, once a second, whether what this process holds is still what lies at the paths. */
+  #look(): void {
+    const { clock, log } = this.#options;
+    const now = clock.monotonic();
+    if (this.#closed || now - this.#lookedAt < LOOK_EVERY_MS) return;
+    this.#lookedAt = now;
+    this.#lock.keep(log);
+    this.#journal.watch();
   }
 
   #end(): void {

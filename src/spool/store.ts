@@ -4,6 +4,8 @@
  * WAL with a log of at most a few megabytes; the page cache is small, since rows are written once and read once.
  */
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { errorCode } from '../lib/errors.ts';
+import { FileIdentity } from '../lib/file-identity.ts';
 import type { SqliteDatabase, SqliteStatement } from '../lib/sqlite.ts';
 import type { SpoolFiles } from './files.ts';
 import type { SpoolPorts } from './ports.ts';
@@ -70,7 +72,7 @@ export class Store {
   readonly database: SqliteDatabase;
   readonly #files: SpoolFiles;
   readonly #synchronous: 'full' | 'normal';
-  readonly #inode: number;
+  readonly #identity: FileIdentity | undefined;
 
   readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
   readonly after: SqliteStatement<[number, number], SampleRow>;
@@ -86,12 +88,13 @@ export class Store {
   readonly #usage: SqliteStatement<[], { pages: number; free: number }>;
   readonly #changes: SqliteStatement<[], number>;
   readonly #getState: SqliteStatement<[string], string>;
+  #walBytes = 0;
 
   private constructor(database: SqliteDatabase, files: SpoolFiles, synchronous: 'full' | 'normal') {
     this.database = database;
     this.#files = files;
     this.#synchronous = synchronous;
-    this.#inode = statSync(files.database).ino;
+    this.#identity = FileIdentity.of(files.database);
     this.insert = database.prepare(
       'INSERT INTO samples (run_id, seq, event_id, taken_at, monotonic_at, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
@@ -201,14 +204,19 @@ export class Store {
     }
   }
 
-  /** Size of the write-ahead log, in bytes. */
+  /** Size of the write-ahead log, in bytes; the last known where the system does not say: nothing is lost by that. */
   walBytes(): number {
-    return statSync(this.#files.wal, { throwIfNoEntry: false })?.size ?? 0;
+    try {
+      this.#walBytes = statSync(this.#files.wal, { throwIfNoEntry: false })?.size ?? 0;
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+    }
+    return this.#walBytes;
   }
 
   /** Whether the file at the spool's path is still the one that is open: somebody may have moved or deleted it. */
   isInPlace(): boolean {
-    return statSync(this.#files.database, { throwIfNoEntry: false })?.ino === this.#inode;
+    return this.#identity?.isAt(this.#files.database) ?? false;
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { LossReason } from '../sample/note.ts';
 import type { AgeRule } from './age.ts';
 import { type Bounds, ROW_OVERHEAD } from './bounds.ts';
-import { evict } from './eviction.ts';
+import { evict, going } from './eviction.ts';
 import type { Journal } from './journal.ts';
 import type { Outlet } from './outlet.ts';
 import type { SampleHead } from './store.ts';
@@ -67,23 +67,22 @@ export class Trimmer {
     const after = Math.max(from, outlet.handedOut);
     const [oldest] = journal.read((store) => store.headsAfter.get(after, 1));
     if (oldest === undefined || !goes(oldest, 0)) return 0;
-    let evicted = 0;
+    let evicted: number | undefined = 0;
     let bytes = 0;
     const written = journal.write((store, notes) => {
       bytes = 0;
-      const heads = store.headsAfter.all(after, ROWS);
-      const stays = heads.findIndex((head) => {
-        if (!goes(head, bytes)) return true;
+      const heads = going(store, after, ROWS, (head) => {
+        if (!goes(head, bytes)) return false;
         bytes += head.size + ROW_OVERHEAD;
-        return false;
+        return true;
       });
-      const going = stays === -1 ? heads : heads.slice(0, stays);
-      evict(store, notes, going, reason, clock.now());
-      evicted = going.length;
-      return evicted;
+      if (heads !== undefined) evict(store, notes, heads, reason, clock.now());
+      evicted = heads?.length;
+      return evicted ?? 0;
     });
     if (!written) return 0;
     bounds.evicted(bytes);
-    return evicted;
+    // What a damaged one says of its number is wrong: its neighbours know it.
+    return evicted ?? (outlet.dropDamaged(oldest.id) ? 1 : 0);
   }
 }

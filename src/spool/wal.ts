@@ -14,7 +14,8 @@
  * When SQLite starts the log over, it takes new salts and leaves the old frames behind the new ones: all of those are
  * in the database already. The last frame with the current salts ends the log; a strange frame before it is damage.
  */
-import type { ByteSource } from './bytes.ts';
+import { errorCode } from '../lib/errors.ts';
+import { type ByteSource, FileBytes } from './bytes.ts';
 import { PAGE_SIZE } from './schema.ts';
 
 const HEADER = 32;
@@ -51,6 +52,8 @@ export class Wal {
 
   /** Whether a committed part of it is damaged, so that the newest image of some page is missing. */
   readonly broken: boolean;
+  /** Whether there is a whole commit that SQLite does not come to, since something before it is damaged. */
+  readonly hidesCommits: boolean;
   /** Whether every frame is sound. */
   readonly sound: boolean;
   /** Pages of the database after the last commit; undefined without one. */
@@ -69,6 +72,7 @@ export class Wal {
       else frames.push(frame);
     }
     this.broken = broken;
+    this.hidesCommits = broken && lastCommit >= 0;
     this.sound = headerIntact && lastCommit === heads.length - 1 && !broken;
     this.databasePages = heads[lastCommit]?.commit;
   }
@@ -90,6 +94,21 @@ export class Wal {
       .slice(0, end)
       .map((head) => (salts !== undefined && same(head.salts, salts) ? head : { ...head, intact: false }));
     return new Wal(source, current, headerIntact);
+  }
+
+  /** Of the log at this path; false where it is missing or can't be read: then SQLite says what there is to say. */
+  static hidesCommits(path: string): boolean {
+    try {
+      const source = FileBytes.open(path);
+      try {
+        return source.size > 0 && Wal.read(source).hidesCommits;
+      } finally {
+        source.close();
+      }
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return false;
+    }
   }
 
   /** Numbers of the pages that have a frame, by what the frames say of themselves. */

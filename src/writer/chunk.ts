@@ -6,10 +6,10 @@
  * to the dead letters is remembered there, so it goes once however often its load is repeated.
  */
 
+import { type LastTaken, lastTaken } from '../kafka/evidence.ts';
 import type { FetchedMessage } from '../kafka/log-session.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import { type DecodedSample, decodeMessage } from '../sample/decode.ts';
-import { type LastTaken, lastTaken } from './evidence.ts';
 
 /** Why a message does not become a row. */
 export interface Refusal {

@@ -7,11 +7,11 @@
  * the same.
  */
 import type { AccountEvent, LogHole, Origin } from '../accounts/advance.ts';
+import { timeOf } from '../kafka/evidence.ts';
 import type { FetchedMessage } from '../kafka/log-session.ts';
 import { type DecodedSample, decodeParts } from '../sample/decode.ts';
 import type { OffsetMove } from '../sink/sink.ts';
 import type { Refusal, Slice } from './chunk.ts';
-import { timeOf } from './evidence.ts';
 import type { Batch } from './intervals.ts';
 
 export interface DeadLetter {

@@ -20,12 +20,12 @@
  */
 import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
+import { type LastTaken, lastTaken, timeOf } from '../kafka/evidence.ts';
 import type { FetchedBatch, FetchedMessage, LogBounds } from '../kafka/log-session.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { OffsetMove, StoredOffset } from '../sink/sink.ts';
 import { decodeChunk } from './chunk.ts';
-import { type LastTaken, lastTaken, timeOf } from './evidence.ts';
 import { LogCheck } from './log-check.ts';
 import { type Piece, Waiting } from './waiting.ts';
 

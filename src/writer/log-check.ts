@@ -16,8 +16,9 @@
  * new log that ends exactly at that place. Asked for `next`, the broker tells them apart: a log that ends before it
  * answers that the offset is out of range.
  */
+
+import { isThatOne, type LastTaken } from '../kafka/evidence.ts';
 import type { FetchedBatch } from '../kafka/log-session.ts';
-import { isThatOne, type LastTaken } from './evidence.ts';
 
 export type Verdict = 'same' | 'other' | 'undecided';
 

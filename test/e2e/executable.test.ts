@@ -92,6 +92,18 @@ describe('the executable', () => {
     expect(shown.map(({ code }) => code)).toEqual([0, 0, 2, 2]);
   });
 
+  it('dates its log for people', () => {
+    const { code, stdout, stderr } = runExecutable([
+      '--config=/dev/null',
+      '--kafka.brokers=127.0.0.1:1',
+      '--ship.batch_bytes=2MiB',
+      '--log.format=pretty',
+      '--spool.path=/proc/hostspool/spool.db',
+    ]);
+    expect(stdout).toMatch(/\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\].*max\.message\.bytes/);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/SPOOL_(OPEN|PERMISSION)/)]);
+  });
+
   it('names an unknown command as such', () => {
     const { code, stderr } = runExecutable(['statsu']);
     expect(code).toBe(2);

@@ -1,5 +1,9 @@
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { openSqlite } from '../../src/lib/sqlite.ts';
+import { spoolFiles } from '../../src/spool/files.ts';
+import { SpoolLock } from '../../src/spool/lock.ts';
+import { systemPorts } from '../../src/spool/ports.ts';
 import { RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 
 function start(scratch: Scratch): RunningExecutable {
@@ -19,6 +23,16 @@ function query<Row>(scratch: Scratch, sql: string): Row[] {
     return database.prepare<[], Row>(sql).all();
   } finally {
     database.close();
+  }
+}
+
+/** The lock, from a file that was deleted just now; undefined if the holder was quicker. */
+function stolen(scratch: Scratch): SpoolLock | undefined {
+  rmSync(scratch.file('spool.lock'), { force: true });
+  try {
+    return SpoolLock.take(spoolFiles(scratch.file('spool.db')), systemPorts);
+  } catch {
+    return undefined;
   }
 }
 
@@ -60,5 +74,27 @@ describe('local mode', () => {
     expect(second.code).toBe(3);
     expect(second.stderr).toContain('SPOOL_LOCKED');
     expect(second.stderr).toContain(String(local.pid));
+  });
+
+  it('ends in order when its lock file is deleted and another process gets the spool', async () => {
+    using scratch = new Scratch();
+    await using first = start(scratch);
+    await first.event('local_started');
+    // The other one sees no process id either, as from another pid namespace.
+    const tail = openSync(scratch.file('spool.seq'), 'r+');
+    writeSync(tail, Buffer.alloc(64), 0, 64, 4032);
+    closeSync(tail);
+    let thief: SpoolLock | undefined;
+    await until(() => {
+      thief = stolen(scratch);
+      return thief !== undefined;
+    }, 'the lock was free for another process');
+    try {
+      await first.event('local_stopped');
+      expect(await first.exited).toBe(3);
+      expect(first.stderr).toContain('SPOOL_LOCKED');
+    } finally {
+      thief?.release();
+    }
   });
 });

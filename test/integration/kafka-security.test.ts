@@ -112,7 +112,7 @@ describe.skipIf(missing !== undefined)(`logging in to Kafka (${missing ?? addres
 
   it('says what to set when one side speaks TLS and the other does not', async () => {
     const plainToTls = await failure(sendOne(sasl.bootstrap, topic, {}));
-    expect(plainToTls).toMatchObject({ code: 'KAFKA_UNREACHABLE' });
+    expect(plainToTls).toMatchObject({ code: 'KAFKA_UNREACHABLE', retryable: true });
     expect(plainToTls.hint).toContain('kafka.tls.enabled');
     const tlsToPlain = await failure(sendOne(bootstrap, topic, { tls }));
     expect(tlsToPlain.hint).toContain('kafka.tls.enabled');

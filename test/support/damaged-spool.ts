@@ -183,8 +183,9 @@ function fill(database: SqliteDatabase, options: BusySpoolOptions): void {
           const runId = uuidToBytes(uuidOf(run + 1));
           const eventId = uuidToBytes(uuidOf(id, 'event'));
           const payload = payloadOf(id, runId, seq, id % largeEvery === 0 ? 13_000 : 380 + (id % 7) * 45);
-          const crc = sampleChecksum(runId, seq, eventId, payload);
-          insert.run(runId, seq, eventId, STARTED + id * 1000, 5_000_000 + id * 1000, crc, payload);
+          const times = { taken_at: STARTED + id * 1000, monotonic_at: 5_000_000 + id * 1000 };
+          const crc = sampleChecksum({ run_id: runId, seq, event_id: eventId, ...times, payload });
+          insert.run(runId, seq, eventId, times.taken_at, times.monotonic_at, crc, payload);
         }
       })();
     }

@@ -101,6 +101,11 @@ export class RunningExecutable implements AsyncDisposable {
     return this.line((line) => line.event === name);
   }
 
+  /** Resolves with the exit code (null when a signal ended it). */
+  get exited(): Promise<number | null> {
+    return this.#exited;
+  }
+
   /** Samples taken so far; needs `--log.level=debug`. */
   taken(): LogLine[] {
     return this.#lines.filter((line) => line.event === 'sample_taken');

@@ -35,7 +35,7 @@ const KINDS: readonly Kind[] = [
     code: 'SINK_CORRUPT',
     what: 'the file is damaged or is no SQLite database',
     retryable: false,
-    hint: 'move the file away; a new one is made at the next start',
+    hint: 'move the file away; a new one is made',
   },
   {
     pattern: /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/,

@@ -3,24 +3,19 @@
  *
  * A load is one transaction that begins by taking the write lock (BEGIN IMMEDIATE), so two processes on one file stand
  * in line, and each sees the offsets and accounts that the other left. WAL with synchronous = FULL: what a load
- * answered as committed survives a power cut, which it must, since whoever loaded deletes its copy next.
+ * answered as committed survives a power cut, which it must, since whoever loaded deletes its copy next. For the same
+ * reason each load makes sure, before and after, that the file it writes is still the one at the path.
  */
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
-import { HostspoolError } from '../../lib/errors.ts';
-import { openSqlite, type SqliteDatabase } from '../../lib/sqlite.ts';
+import { asError, HostspoolError } from '../../lib/errors.ts';
+import { type Log, silentLog } from '../../lib/log.ts';
 import { resetLoad } from '../offset-reset.ts';
 import type { SampleDatabase } from '../sample-database.ts';
 import type { Load, LoadOutcome, LogReader, StoredOffset } from '../sink.ts';
 import type { HostRecord, OffsetReset } from '../sink-admin.ts';
-import { AccountTables } from './account-tables.ts';
 import { sinkError } from './errors.ts';
-import { HostsTable } from './hosts-table.ts';
-import { MetricsTable } from './metrics-table.ts';
-import { migrate, requireSchema } from './migrations.ts';
-import { OffsetTables } from './offset-tables.ts';
+import { OpenDatabase } from './open-database.ts';
 
 export interface SqliteSinkOptions {
   /** The database file; it and its directory are made where they are missing. */
@@ -32,9 +27,10 @@ export interface SqliteSinkOptions {
   readonly busyTimeout?: number;
   /** Open only what is there and up to date: nothing is made, nothing migrated. Default false. */
   readonly existing?: boolean;
+  readonly log?: Log;
 }
 
-/** While opening there is nothing to hold up yet. */
+/** While opening at the start there is nothing to hold up yet. */
 const OPEN_BUSY_TIMEOUT_MS = 5000;
 const LOAD_BUSY_TIMEOUT_MS = 100;
 /** A delete stops this process whole, so it is short. */
@@ -42,85 +38,74 @@ const EXPIRED_AT_ONCE = 1000;
 
 export class SqliteSink implements SampleDatabase {
   readonly #path: string;
-  readonly #database: SqliteDatabase;
-  readonly #offsets: OffsetTables;
-  readonly #metrics: MetricsTable;
-  readonly #accounts: AccountTables;
-  readonly #hosts: HostsTable;
+  readonly #busyTimeout: number;
+  readonly #existing: boolean;
+  readonly #log: Log;
+  #open: OpenDatabase | undefined;
+  #displaced = false;
 
-  private constructor(path: string, database: SqliteDatabase) {
+  private constructor(options: SqliteSinkOptions) {
+    const { path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, existing = false, log = silentLog } = options;
     this.#path = path;
-    this.#database = database;
-    this.#offsets = new OffsetTables(database);
-    this.#metrics = new MetricsTable(database);
-    this.#accounts = new AccountTables(database);
-    this.#hosts = new HostsTable(database);
+    this.#busyTimeout = busyTimeout;
+    this.#existing = existing;
+    this.#log = log;
   }
 
   /** Opens the file and brings its schema up to date. Throws DATABASE_MISSING where `existing` finds none. */
-  static open({ path, busyTimeout = LOAD_BUSY_TIMEOUT_MS, existing = false }: SqliteSinkOptions): SqliteSink {
-    let database: SqliteDatabase | undefined;
-    try {
-      if (existing) requireFile(path);
-      else mkdirSync(dirname(path), { recursive: true });
-      database = openSqlite(path, { busyTimeout: OPEN_BUSY_TIMEOUT_MS });
-      if (existing) requireSchema(database);
-      database.pragma('journal_mode = WAL');
-      database.pragma('synchronous = FULL');
-      if (!existing) migrate(database);
-      database.pragma(`busy_timeout = ${Math.trunc(busyTimeout)}`);
-      return new SqliteSink(path, database);
-    } catch (error) {
-      database?.close();
-      throw sinkError(error, path);
-    }
+  static open(options: SqliteSinkOptions): SqliteSink {
+    const sink = new SqliteSink(options);
+    sink.#attempt(() => undefined, OPEN_BUSY_TIMEOUT_MS);
+    return sink;
   }
 
   async load(load: Load): Promise<LoadOutcome> {
-    return this.#attempt(() => {
-      this.#database.exec('BEGIN IMMEDIATE');
-      const outcome = this.#write(load);
+    return this.#attempt((open) => {
+      open.database.exec('BEGIN IMMEDIATE');
+      const outcome = this.#write(open, load);
       const keep = outcome.kind === 'committed' && load.rehearsal !== true;
-      this.#database.exec(keep ? 'COMMIT' : 'ROLLBACK');
+      open.database.exec(keep ? 'COMMIT' : 'ROLLBACK');
+      // Where the file went meanwhile, so did the commit: whoever loads must not delete its copy.
+      this.#refuseDisplaced();
       return outcome;
     });
   }
 
   /** The steps of the port, in its order. */
-  #write(load: Load): LoadOutcome {
-    const partitions = this.#offsets.move(load, load.offsets);
+  #write({ offsets, metrics, accounts, hosts }: OpenDatabase, load: Load): LoadOutcome {
+    const partitions = offsets.move(load, load.offsets);
     if (partitions.length > 0) return { kind: 'fenced', partitions };
-    const inserted = this.#metrics.insert(load.rows);
-    const runs = this.#accounts.write(load.accounts);
+    const inserted = metrics.insert(load.rows);
+    const runs = accounts.write(load.accounts);
     if (runs.length > 0) return { kind: 'stale', runs };
-    this.#hosts.apply(load.hosts, inserted.byHost);
-    this.#offsets.forgetSkips(load, load.offsets);
-    this.#offsets.recordHoles(load, load.holes);
+    hosts.apply(load.hosts, inserted.byHost);
+    offsets.forgetSkips(load, load.offsets);
+    offsets.recordHoles(load, load.holes);
     return { kind: 'committed', inserted: inserted.rows, duplicates: load.rows.length - inserted.rows };
   }
 
   async readOffsets(reader: LogReader, partitions?: readonly number[]): Promise<ReadonlyMap<number, StoredOffset>> {
-    return this.#attempt(() => this.#offsets.read(reader, partitions));
+    return this.#attempt(({ offsets }) => offsets.read(reader, partitions));
   }
 
   async readAccounts(runs: Iterable<string>): Promise<ReadonlyMap<string, Account>> {
-    return this.#attempt(this.#database.transaction(() => this.#accounts.read(runs)));
+    return this.#attempt(({ database, accounts }) => database.transaction(() => accounts.read(runs))());
   }
 
   async readUnexplained(): Promise<ReadonlyMap<string, Account>> {
-    return this.#attempt(this.#database.transaction(() => this.#accounts.readUnexplained()));
+    return this.#attempt(({ database, accounts }) => database.transaction(() => accounts.readUnexplained())());
   }
 
   async readHoles(reader: LogReader): Promise<readonly LogHole[]> {
-    return this.#attempt(() => this.#offsets.readHoles(reader));
+    return this.#attempt(({ offsets }) => offsets.readHoles(reader));
   }
 
   async listHosts(): Promise<readonly HostRecord[]> {
-    return this.#attempt(() => this.#hosts.list());
+    return this.#attempt(({ hosts }) => hosts.list());
   }
 
   async retireHost(hostname: string): Promise<boolean> {
-    return this.#attempt(() => this.#hosts.retire(hostname));
+    return this.#attempt(({ hosts }) => hosts.retire(hostname));
   }
 
   async resetOffsets(
@@ -134,35 +119,65 @@ export class SqliteSink implements SampleDatabase {
   }
 
   async expire(before: number): Promise<number> {
-    return this.#attempt(() => this.#metrics.expire(before, EXPIRED_AT_ONCE));
+    return this.#attempt(({ metrics }) => metrics.expire(before, EXPIRED_AT_ONCE));
   }
 
   async close(): Promise<void> {
-    this.#database.close();
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined) return;
+    try {
+      if (!open.isInPlace()) open.leave();
+    } catch (error) {
+      this.#log.error(
+        { event: 'database_displaced', path: this.#path, err: asError(error) },
+        'what was loaded last into the database that was moved away is in the log that it left behind',
+      );
+    } finally {
+      open.close();
+    }
   }
 
-  #attempt<Result>(action: () => Result): Result {
+  #attempt<Result>(action: (open: OpenDatabase) => Result, openBusyTimeout = this.#busyTimeout): Result {
     try {
-      return action();
+      this.#refuseDisplaced();
+      this.#open ??= OpenDatabase.open(this.#path, {
+        busyTimeout: this.#busyTimeout,
+        openBusyTimeout,
+        existing: this.#existing,
+      });
+      return action(this.#open);
     } catch (error) {
       this.#rollBack();
       throw sinkError(error, this.#path);
     }
   }
 
+  /** Throws SINK_DISPLACED once the open file is no longer the one at its path; the next attempt opens that one. */
+  #refuseDisplaced(): void {
+    if (this.#open === undefined || this.#open.isInPlace()) return;
+    const error = new HostspoolError(
+      'SINK_DISPLACED',
+      `${this.#path}: the database was moved, deleted or replaced while it was open`,
+      {
+        hint: 'loading goes on into the file at that path, a new one if there is none; what was loaded before is in the one that went',
+        retryable: true,
+      },
+    );
+    if (!this.#displaced) this.#log.error({ event: 'database_displaced', path: this.#path, err: error });
+    this.#displaced = true;
+    this.#open.leave();
+    this.#open = undefined;
+    this.#displaced = false;
+    throw error;
+  }
+
   /** SQLite has often rolled back by itself; if even this fails, the error that led here is the one to tell. */
   #rollBack(): void {
     try {
-      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      if (this.#open?.database.inTransaction) this.#open.database.exec('ROLLBACK');
     } catch {
       // The next BEGIN says so again.
     }
   }
-}
-
-function requireFile(path: string): void {
-  if (existsSync(path)) return;
-  throw new HostspoolError('DATABASE_MISSING', `there is no database at ${path}`, {
-    hint: 'set sqlite.path to the database of a writer or of local mode',
-  });
 }

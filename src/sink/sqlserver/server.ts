@@ -58,8 +58,13 @@ export class SqlServer {
   }
 
   release(session: Session): void {
-    this.#failures = 0;
+    this.succeeded();
     this.#giveBack(session);
+  }
+
+  /** Of a session that is kept: it did what it was asked. */
+  succeeded(): void {
+    this.#failures = 0;
   }
 
   drop(session: Session): void {

@@ -178,6 +178,7 @@ export class SqlServerSink implements SampleDatabase {
       await this.#batch(session, session === this.#staging ? 'empty-tables' : 'stage-tables');
       const result = await action(session);
       this.#staging = session;
+      this.#server.succeeded();
       return result;
     } catch (error) {
       this.#staging = undefined;

@@ -2,13 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import yargs, { type Argv } from 'yargs';
 import { configCommand } from '../../../src/cli/config.ts';
 import { settingsFrom, settingsOptions } from '../../../src/cli/settings-options.ts';
 import { settingEntries } from '../../../src/config/catalog.ts';
 import { MASK } from '../../../src/config/written.ts';
+import { captureOutput, type Written } from '../../support/captured-output.ts';
 
 const SECRET = 'hunter2-hunter2';
 
@@ -26,29 +27,11 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Output {
-  readonly out: string;
-  readonly err: string;
-}
-
 /** Runs `hostspool config …` without the machine's own settings file; answers what it wrote. */
-async function config(...args: string[]): Promise<Output> {
-  const written = { out: '', err: '' };
-  const capture = (key: 'out' | 'err') => (chunk: unknown) => {
-    written[key] += String(chunk);
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation(capture('out')),
-    vi.spyOn(process.stderr, 'write').mockImplementation(capture('err')),
-  ];
-  try {
-    const named = args.some((arg) => arg.startsWith('--config'));
-    await parser(['config', ...(named ? [] : ['--config=/dev/null']), ...args], (any) => any.command(configCommand));
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return written;
+async function config(...args: string[]): Promise<Written> {
+  const named = args.some((arg) => arg.startsWith('--config'));
+  const given = ['config', ...(named ? [] : ['--config=/dev/null']), ...args];
+  return captureOutput(() => parser(given, (any) => any.command(configCommand)));
 }
 
 async function parser(args: readonly string[], set: (yargs: Argv) => Argv): Promise<Record<string, unknown>> {

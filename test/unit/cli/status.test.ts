@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import yargs from 'yargs';
 import { statusCommand, thresholdsFrom } from '../../../src/cli/status.ts';
 import { statusTable } from '../../../src/cli/status-table.ts';
@@ -11,6 +11,7 @@ import { DEFAULT_THRESHOLDS } from '../../../src/operate/status-findings.ts';
 import { SpoolLock } from '../../../src/spool/lock.ts';
 import { systemPorts } from '../../../src/spool/ports.ts';
 import { Tail } from '../../../src/spool/tail.ts';
+import { captureOutput, type Written } from '../../support/captured-output.ts';
 import { FIXTURE_AGENT, runIdOf, SpoolFixture } from '../../support/spool-fixture.ts';
 
 let fixture: SpoolFixture;
@@ -30,35 +31,25 @@ afterEach(() => {
   fixture.remove();
 });
 
-interface Outcome {
-  readonly out: string;
-  readonly err: string;
+interface Outcome extends Written {
   readonly code: unknown;
 }
 
 async function status(...args: string[]): Promise<Outcome> {
-  const written = { out: '', err: '' };
-  const capture = (key: 'out' | 'err') => (chunk: unknown) => {
-    written[key] += String(chunk);
-    return true;
-  };
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation(capture('out')),
-    vi.spyOn(process.stderr, 'write').mockImplementation(capture('err')),
-  ];
   process.exitCode = undefined;
   try {
-    await yargs(['status', ...args])
-      .command(statusCommand)
-      .strict()
-      .exitProcess(false)
-      .fail((message, error) => {
-        throw error ?? new Error(message);
-      })
-      .parseAsync();
+    const written = await captureOutput(() =>
+      yargs(['status', ...args])
+        .command(statusCommand)
+        .strict()
+        .exitProcess(false)
+        .fail((message, error) => {
+          throw error ?? new Error(message);
+        })
+        .parseAsync(),
+    );
     return { ...written, code: process.exitCode };
   } finally {
-    for (const spy of spies) spy.mockRestore();
     process.exitCode = undefined;
   }
 }
@@ -154,7 +145,7 @@ describe('hostspool status', () => {
     for (const wrong of ['-1', '1.5', '101%', 'half', '']) {
       expect(() => thresholdsFrom({ 'warn-fill': wrong })).toThrow('--warn-fill=');
     }
-    expect(() => thresholdsFrom({ 'warn-age': ['1s', '2s'] })).toThrow('--warn-age=');
+    expect(() => thresholdsFrom({ 'warn-age': ['1s', '2s'] })).toThrow('--warn-age');
   });
 });
 

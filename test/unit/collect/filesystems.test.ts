@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, open, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, open, openSync, rmSync, statfs } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Deadline } from '../../../src/collect/deadline.ts';
 import { systemStatfs } from '../../../src/collect/statfs-calls.ts';
 import { usageOf } from '../../../src/collect/usage.ts';
 import { SystemClock } from '../../../src/lib/clock.ts';
@@ -54,6 +55,34 @@ describe('the root filesystem', () => {
     await host.tree.clock.advance(0);
     expect(await host.read()).toMatchObject({ disk_percent: 42.11, disk_total_gb: 100 });
     expect(host.collector.stuckFilesystems).toEqual([]);
+  });
+
+  it('may take longer than a short time limit, which holds for what a sample can do without', async () => {
+    using host = new Host();
+    host.collector.setTimeout(50);
+    for (const point of ['/', '/srv/my data']) host.statfs.hang(host.at(point));
+    const reading = host.collector.read();
+    await host.tree.clock.advance(200);
+    host.statfs.release(host.at('/'));
+    await host.tree.clock.advance(60);
+    expect(await reading).toMatchObject({ disk_percent: 42.11 });
+  });
+
+  it('answered in time where it was this process that was kept waiting', async () => {
+    const clock = new SystemClock();
+    const deadline = new Deadline(clock, 20);
+    const waiting = new Int32Array(new SharedArrayBuffer(4));
+    const call = new Promise((resolve) => {
+      // Two turns on: the deadline's timer runs. Both it and the answer come while the loop stands still.
+      setImmediate(() =>
+        setImmediate(() => {
+          statfs('/', resolve);
+          Atomics.wait(waiting, 0, 0, 1000);
+        }),
+      );
+    });
+    expect(await deadline.answerOf(call.then(() => 'answered'))).toBe('answered');
+    deadline.end();
   });
 
   it('does not keep the rest from being read', async () => {

@@ -88,7 +88,7 @@ describe('settings that do not go together', () => {
 describe('what a reload changes', () => {
   const before = load({ flags: BROKERS }).settings;
   const changes = (flags: Record<string, unknown>, env = {}) =>
-    liveChanges(before, load({ flags: { ...BROKERS, ...flags }, env }).settings);
+    liveChanges(before, before, load({ flags: { ...BROKERS, ...flags }, env }).settings);
 
   it('is nothing when nothing changed, however it is written', () => {
     expect(changes({ 'collect.interval': '5000ms', 'spool.max_bytes': '0.5GiB' })).toEqual({ live: {}, restart: [] });
@@ -101,6 +101,13 @@ describe('what a reload changes', () => {
       live: { 'collect.interval': 10_000, 'ship.max_rate': 5, 'log.level': 'debug' },
       restart: ['kafka.topic'],
     });
+  });
+
+  it('names what waits for a restart at every reload until then, and a live change once', () => {
+    const flags = { ...BROKERS, 'kafka.topic': 'x', 'collect.interval': '10s' };
+    const first = load({ flags }).settings;
+    expect(liveChanges(before, first, load({ flags }).settings)).toEqual({ live: {}, restart: ['kafka.topic'] });
+    expect(liveChanges(before, first, before)).toEqual({ live: { 'collect.interval': 5000 }, restart: [] });
   });
 
   it('names a secret that changed, without its value', () => {

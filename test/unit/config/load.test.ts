@@ -47,6 +47,13 @@ describe('which source wins', () => {
     ).toBeUndefined();
   });
 
+  it('takes the white space off the ends of a value, which a database would not tell apart', () => {
+    for (const name of [' group', 'group ', 'group\u00a0']) {
+      expect(load({ flags: { 'kafka.group': name } }).settings.kafka.group).toBe('group');
+    }
+    expect(load({ flags: {}, yaml: 'kafka: { group: "my group  " }\n' }).settings.kafka.group).toBe('my group');
+  });
+
   it('stops when the file that is named is not there', () => {
     expect(loadError({ flags: { config: '/nonexistent/hostspool.yaml' } }).message).toContain(
       'cannot read /nonexistent/hostspool.yaml: there is no such file',

@@ -6,11 +6,14 @@ import { KafkaProducer } from '../../../src/kafka/producer.ts';
 import { SystemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 
-/** What a producer makes of something that answers each request with these bytes. */
-async function sendTo(answer: Buffer): Promise<unknown> {
+/** A fatal alert, unexpected_message. */
+const TLS_ALERT = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a]);
+
+/** What a producer makes of something that answers each request with these bytes, and then closes or does not. */
+async function sendTo(answer: Buffer, closes = false): Promise<unknown> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.on('data', () => socket.write(answer));
+    socket.on('data', () => (closes ? socket.end(answer) : socket.write(answer)));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -32,7 +35,23 @@ describe('something that is not a broker', () => {
     ['a negative length', Buffer.alloc(8, 0xff)],
     ['a length beyond reason', Buffer.concat([Buffer.from([0x7f, 0xff, 0xff, 0xf0]), Buffer.alloc(100_000)])],
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+    ['a TLS alert', TLS_ALERT],
   ])('that answers with %s costs the attempt, not the process', async (_, answer) => {
     expect(await sendTo(answer)).toMatchObject({ name: 'HostspoolError', code: expect.stringMatching(/^KAFKA_/) });
+  });
+
+  it.each([
+    ['before it closes', TLS_ALERT],
+    ['too late, after it closed', Buffer.alloc(0)],
+  ])('but wants TLS says so by the same code, whether its alert comes %s', async (_, answer) => {
+    expect(await sendTo(answer, true)).toMatchObject({
+      code: 'KAFKA_UNREACHABLE',
+      retryable: true,
+      hint: expect.stringContaining('kafka.tls.enabled'),
+    });
+  });
+
+  it('but speaks TLS is told as that where its alert came in time', async () => {
+    expect(await sendTo(TLS_ALERT)).toMatchObject({ message: expect.stringContaining('its listener speaks TLS') });
   });
 });

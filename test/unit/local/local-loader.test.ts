@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -291,6 +291,96 @@ describe('local mode’s loader', () => {
     void loader.run(new AbortController().signal);
     await loader.drain(1);
     expect(spool.depth).toBe(1);
+  });
+});
+
+describe('a database that is displaced under the loader', () => {
+  const away = () => join(directory, 'elsewhere.db');
+  const rowsIn = (path: string): number[] => {
+    const opened = openSqlite(path, { readonly: true });
+    try {
+      return opened.prepare<[], number>('SELECT seq FROM server_metrics ORDER BY seq').pluck().all();
+    } finally {
+      opened.close();
+    }
+  };
+
+  /** Loads two samples, does it, takes two more, and waits until the spool is empty again. */
+  async function across(displace: () => void): Promise<LocalLoader> {
+    await sink.close();
+    sink = SqliteSink.open({ path: database, busyTimeout: 5, log });
+    const loader = loaderOf();
+    const stop = new AbortController();
+    take(2);
+    const running = loader.run(stop.signal);
+    await eventually(() => expect(loader.loaded).toBe(2));
+    displace();
+    take(2);
+    loader.wake();
+    await eventually(() => expect(spool.depth).toBe(0));
+    stop.abort();
+    await running;
+    return loader;
+  }
+
+  it('by a rename is found in order under its new name, and loading goes on into a new one', async () => {
+    await across(() => renameSync(database, away()));
+    expect(rowsIn(away())).toEqual([1, 2]);
+    expect(rowsIn(database)).toEqual([3, 4]);
+    expect(logged).toMatchObject([{ event: 'database_displaced' }, { event: 'load_failed' }]);
+    expect(logged[1]?.err).toMatchObject({ code: 'SINK_DISPLACED' });
+  });
+
+  it('by deletion, with all that is beside it, is made anew before the next load', async () => {
+    await across(() => {
+      for (const file of [database, `${database}-wal`, `${database}-shm`]) rmSync(file);
+    });
+    expect(rowsIn(database)).toEqual([3, 4]);
+    expect(sums()).toMatchObject({ rows: 2, missing: 0 });
+  });
+
+  it('by deletion of its log alone keeps what lay in the log', async () => {
+    await across(() => rmSync(`${database}-wal`));
+    expect(rowsIn(database)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('by another file is left, and what that one lacks shows as missing', async () => {
+    await across(() => {
+      const older = join(directory, 'older.db');
+      const opened = openSqlite(database);
+      opened.prepare('VACUUM INTO ?').run(older);
+      opened.close();
+      const restored = openSqlite(older);
+      restored.exec('DELETE FROM server_metrics WHERE seq = 2; UPDATE runs SET last_seq = 1, received = 1');
+      restored.exec('UPDATE consumer_offsets SET next_offset = next_offset - 1');
+      restored.close();
+      renameSync(older, database);
+    });
+    expect(rowsIn(database)).toEqual([1, 3, 4]);
+    expect(sums()).toMatchObject({ missing: 1 });
+  });
+
+  it('between a load and its acknowledgement gets the samples again', async () => {
+    take(2);
+    let moved = false;
+    const moving = sinkThat((load) =>
+      sink.load({
+        ...load,
+        // What a load reads last, while it writes.
+        get holes() {
+          if (!moved) renameSync(database, away());
+          moved = true;
+          return load.holes;
+        },
+      }),
+    );
+    const stop = new AbortController();
+    const running = loaderOf(moving).run(stop.signal);
+    await eventually(() => expect(spool.depth).toBe(0));
+    stop.abort();
+    await running;
+    expect(rowsIn(away())).toEqual([1, 2]);
+    expect(rowsIn(database)).toEqual([1, 2]);
   });
 });
 

@@ -329,6 +329,12 @@ describe('what stands in the way of a load', () => {
     expect(await loadAll(sink, [message(1, 1)], null)).toEqual(committed(1));
   });
 
+  it('is told when the directory can’t be made, as below /proc', () => {
+    expect(() => SqliteSink.open({ path: '/proc/hostspool/below/metrics.db' })).toThrow(
+      expect.objectContaining({ code: 'SINK_UNAVAILABLE' }),
+    );
+  });
+
   it('is told as not worth waiting for when the file is no database, which is left as it is', () => {
     const other = join(directory, 'other.db');
     writeFileSync(other, 'this is a letter, not a database. '.repeat(200));

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
-import { appendSamples, LiveSpool } from '../../support/live-spool.ts';
+import { openSqlite } from '../../../src/lib/sqlite.ts';
+import { appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const PROCESS = join(import.meta.dirname, '../../support/spool-process.ts');
 const NOBODY = 65_534;
@@ -152,6 +153,12 @@ describe('a spool that is not ours to write', () => {
       'SPOOL_PERMISSION',
     );
   });
+
+  it('is refused below /proc, where no directory can be made, and not tried for ever', () => {
+    const path = '/proc/hostspool/below/spool.db';
+    const tried = spawnSync(process.execPath, [PROCESS, 'try', path], { encoding: 'utf8', timeout: 60_000 });
+    expect(tried.stdout).toMatch(/^SPOOL_(OPEN|PERMISSION)/);
+  });
 });
 
 describe('the lock', () => {
@@ -189,6 +196,75 @@ describe('the lock', () => {
     expect(refusal(() => fixture.open()).code).toBe('SPOOL_NEWER_SCHEMA');
     fixture.tamper('PRAGMA user_version = 1');
     fixture.open();
+  });
+});
+
+describe('a lock file that is deleted under its holder', () => {
+  const lock = () => fixture.path.replace('.db', '.lock');
+
+  it('lets no second process in, which is told who holds the spool', async () => {
+    const holder = spawn(process.execPath, [PROCESS, 'hold', fixture.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => holder.once('close', resolve));
+    try {
+      const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('held');
+      rmSync(lock());
+      for (const purpose of ['agent', 'drain'] as const) {
+        const error = refusal(() => fixture.open({ purpose }));
+        expect([error.code, error.message]).toEqual(['SPOOL_LOCKED', expect.stringContaining(`process ${holder.pid}`)]);
+      }
+    } finally {
+      holder.kill('SIGKILL');
+      await ended;
+    }
+    fixture.open();
+  });
+
+  it('is made again, so that it keeps others out', () => {
+    const spool = fixture.open();
+    rmSync(lock());
+    fixture.clock.pass(1000);
+    appendSamples(spool, 1);
+    expect(fixture.events('warn')).toEqual(['spool_lock_restored']);
+    expect(refusal(() => fixture.open()).code).toBe('SPOOL_LOCKED');
+  });
+
+  it('ends the one that lost the spool, before it gives a number, when another got in all the same', () => {
+    // In one process the second can't see the first by its process id, as in another pid namespace.
+    const first = fixture.open();
+    appendSamples(first, 2);
+    rmSync(lock());
+    const second = fixture.open();
+    fixture.clock.pass(1000);
+    expect(refusal(() => first.identify()).code).toBe('SPOOL_LOCKED');
+    first.close(false);
+    appendSamples(second, 1);
+    const read = second.read({ samples: 10, bytes: 1e6 });
+    expect(read.map(({ identity }) => [identity.run_id, identity.seq])).toEqual([
+      [first.runId, 1],
+      [first.runId, 2],
+      [second.runId, 1],
+    ]);
+    expect(notesOf(second)).toEqual([{ kind: 'run_ended', run_id: first.runId, last_seq: 2, clean: false }]);
+  });
+});
+
+describe('a database of something else at the spool’s path', () => {
+  it('is refused and left as it is, with nothing new beside it', () => {
+    const other = openSqlite(fixture.path);
+    other.exec('PRAGMA journal_mode = WAL; CREATE TABLE photos (id INTEGER PRIMARY KEY)');
+    other.close();
+    const before = readFileSync(fixture.path);
+    expect(refusal(() => fixture.open())).toMatchObject({ code: 'SPOOL_FOREIGN' });
+    expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
+    expect(readFileSync(fixture.path)).toEqual(before);
+  });
+
+  it('is not what a spool looks like that came without its tail file', () => {
+    appendSamples(fixture.open(), 1);
+    fixture.closeAll();
+    rmSync(fixture.path.replace('.db', '.seq'));
+    expect(fixture.open().depth).toBe(1);
   });
 });
 

@@ -1,4 +1,19 @@
-import { existsSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RESERVE_BYTES } from '../../../src/spool/reserve.ts';
 import { appendSamples, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
@@ -52,6 +67,27 @@ describe('a disk that can’t be written', () => {
       'spool_unwritable',
       'spool_writable',
     ]);
+  });
+
+  it('is not one that only can’t be looked at any more: nothing is lost, nothing is said', () => {
+    const spool = fixture.open();
+    const elsewhere = `${fixture.directory}-elsewhere`;
+    renameSync(fixture.directory, elsewhere);
+    symlinkSync(fixture.directory, fixture.directory);
+    try {
+      for (let round = 0; round < 3; round++) {
+        fixture.clock.pass(10_000);
+        appendSamples(spool, 1);
+        spool.maintain();
+        const [sample] = spool.read({ samples: 1, bytes: 1e6 });
+        spool.acknowledge(sample?.id ?? 0, []);
+      }
+    } finally {
+      rmSync(fixture.directory);
+      renameSync(elsewhere, fixture.directory);
+    }
+    expect(spool.depth).toBe(0);
+    expect(fixture.events().filter((event) => event !== 'spool_reserve_made')).toEqual([]);
   });
 
   it('leaves holes that the next run notes when the process dies meanwhile', () => {
@@ -174,6 +210,28 @@ describe('a damaged row', () => {
     expect(notesOf(spool)).toMatchObject([2, 4, 6].map((seq) => ({ first_seq: seq, last_seq: seq })));
   });
 
+  it.each(['taken_at', 'monotonic_at'])('is known by its %s too, and not thrown away as too old', (column) => {
+    const spool = fixture.open({ maxAge: 60_000 });
+    fixture.clock.pass(600_000);
+    appendSamples(spool, 3);
+    fixture.tamper(`UPDATE samples SET ${column} = 1 WHERE seq = 1`);
+    spool.maintain();
+    const read = spool.read(ALL).map(({ identity }) => identity.seq);
+    expect(read).toEqual([2, 3]);
+    expect(fixture.losses()).toEqual({ spool_corrupt: 1 });
+    expect(notesOf(spool)).toMatchObject([{ first_seq: 1, last_seq: 1, reason: 'spool_corrupt' }]);
+  });
+
+  it('is evicted under its true number', () => {
+    const spool = fixture.open({ maxBytes: 6 * MiB });
+    appendSamples(spool, 2, 'x'.repeat(100_000));
+    fixture.tamper('UPDATE samples SET seq = 7000 WHERE seq = 1');
+    while (fixture.losses().spool_full === undefined) appendSamples(spool, 1, 'x'.repeat(100_000));
+    const [first, second] = notesOf(spool);
+    expect(first).toMatchObject({ first_seq: 1, last_seq: 1, reason: 'spool_corrupt' });
+    expect(second).toMatchObject({ first_seq: 2, reason: 'spool_full' });
+  });
+
   it('is found first and last in the spool, and across two runs', () => {
     const first = fixture.open();
     appendSamples(first, 3);
@@ -215,6 +273,60 @@ describe('a damaged row', () => {
       exact: false,
     });
     expect(fixture.losses()).toMatchObject({ spool_corrupt: 1 });
+  });
+});
+
+describe('a damaged log', () => {
+  /** The spool as a death leaves it, in another place, with one byte in a frame of its log changed. */
+  function afterDeath(samples: number, frame: number): { path: string; runId: string } {
+    const spool = fixture.open();
+    appendSamples(spool, samples, `{"pad":"${'x'.repeat(700)}"}`);
+    const path = join(fixture.directory, 'copy', 'spool.db');
+    mkdirSync(join(fixture.directory, 'copy'));
+    for (const suffix of ['.db', '.db-wal', '.seq']) {
+      copyFileSync(fixture.path.replace('.db', suffix), path.replace('.db', suffix));
+    }
+    const log = openSync(`${path}-wal`, 'r+');
+    writeSync(log, Buffer.from([0xaa]), 0, 1, 32 + frame * 4120 + 24 + 4000);
+    closeSync(log);
+    return { path, runId: spool.runId };
+  }
+
+  it('costs what was in the damaged frame at most, not all that lies behind it', () => {
+    const { path, runId } = afterDeath(60, 20);
+    const spool = fixture.open({ path });
+    const there = spool.read(ALL).filter(({ identity }) => identity.run_id === runId);
+    const lost = notesOf(spool).flatMap((note) => (note.kind === 'lost' ? [note] : []));
+    const numbers = [
+      ...there.map(({ identity }) => identity.seq),
+      ...lost.flatMap(({ first_seq, last_seq }) =>
+        Array.from({ length: last_seq - first_seq + 1 }, (_, index) => first_seq + index),
+      ),
+    ];
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
+    expect(there.length).toBeGreaterThan(50);
+    expect(fixture.events('error')).toContain('spool_damaged');
+  });
+
+  it('is opened as SQLite sees it where the recovery fails', () => {
+    const { path } = afterDeath(60, 20);
+    fixture.ports.recover = () => {
+      throw faultWith('EIO');
+    };
+    const spool = fixture.open({ path });
+    fixture.clock.pass(1000);
+    expect(appendSamples(spool, 1)).toHaveLength(1);
+    expect(spool.depth).toBeGreaterThan(0);
+    expect(fixture.events('error')).toContain('spool_recovery_failed');
+  });
+
+  it('is none where its last write was cut short', () => {
+    const { path } = afterDeath(60, 0);
+    const log = `${path}-wal`;
+    copyFileSync(`${fixture.path}-wal`, log);
+    truncateSync(log, statSync(log).size - 100);
+    expect(fixture.open({ path }).depth).toBe(59);
+    expect(fixture.events('error')).toEqual([]);
   });
 });
 

@@ -180,9 +180,10 @@ describe('a spool', () => {
     const spool = fixture.open();
     appendSamples(spool, 3);
     rmSync(fixture.path);
-    spool.maintain();
+    fixture.clock.pass(1000);
+    appendSamples(spool, 1);
     expect(existsSync(fixture.path)).toBe(true);
-    appendSamples(spool, 2);
+    appendSamples(spool, 1);
     expect(fixture.seqs()).toEqual([1, 2, 3, 4, 5]);
     expect(fixture.events('error')).toEqual(['spool_displaced']);
     expect(statSync(fixture.path).mode & 0o777).toBe(0o600);
