@@ -216,6 +216,7 @@ const writer = group('The writer: from Kafka to a database.', {
 const lag = group('How far the writers are behind.', {
   warn: integer({ min: 0, max: 1_000_000_000_000 }).prefault(1000).meta({
     description: 'Messages not yet loaded above which the writer warns, once a minute. 0 = never.',
+    live: true,
   }),
 });
 
@@ -298,7 +299,8 @@ const shutdown = group('Stopping.', {
   timeout: duration({ min: 0, max: 10 * MINUTE })
     .prefault('5s')
     .meta({
-      description: 'How long a stopping agent still tries to ship. What is left stays in the spool.',
+      description:
+        'How long a stopping agent still tries to ship, and a stopping writer to load what it has gathered. What is left stays in the spool, or in Kafka.',
     }),
 });
 

@@ -46,7 +46,7 @@ export class Brokers {
   /** What is open, or being opened. */
   #connection: KafkaConnection | undefined;
   #nextBroker: number;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   private constructor(options: BrokersOptions) {
     this.topic = options.topic;
@@ -136,7 +136,7 @@ export class Brokers {
 
   /** Ends every connection; what waits for an answer is rejected, and nothing connects any more. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#drop();
   }
 
@@ -166,7 +166,7 @@ export class Brokers {
   /** Tries each configured broker once. */
   async #connect(): Promise<Link> {
     for (let left = this.#settings.brokers.length; ; left--) {
-      if (this.#closed) throw this.#expired(0, 'connection');
+      if (this.#closing.signal.aborted) throw this.#expired(0, 'connection');
       const link = this.#open();
       try {
         await this.#within(this.#settings.connect_timeout, link.cluster.connect(), 'connection');
@@ -208,11 +208,11 @@ export class Brokers {
   }
 
   #within<Result>(limit: number, work: Promise<Result>, what: 'connection' | 'answer'): Promise<Result> {
-    return within(this.#clock, limit, work, () => this.#expired(limit, what));
+    return within(this.#clock, limit, work, () => this.#expired(limit, what), this.#closing.signal);
   }
 
   #expired(limit: number, what: 'connection' | 'answer'): HostspoolError {
-    if (this.#closed)
+    if (this.#closing.signal.aborted)
       return new HostspoolError('KAFKA_ABORTED', 'the connection to Kafka was given up', { retryable: true });
     const from = this.#settings.brokers.join(', ');
     return new HostspoolError('KAFKA_TIMEOUT', `no ${what} from ${from} within ${formatDuration(limit)}`, {

@@ -9,17 +9,22 @@ export async function within<Result>(
   expired: () => Error,
   stop?: AbortSignal,
 ): Promise<Result> {
-  const done = new AbortController();
-  const woken = stop === undefined ? done.signal : AbortSignal.any([done.signal, stop]);
-  const late = clock.sleep(limit, woken).then((): never => {
-    throw expired();
+  const over = new AbortController();
+  const stopped = () => over.abort();
+  let settled = false;
+  stop?.addEventListener('abort', stopped, { once: true });
+  if (stop?.aborted) stopped();
+  const late = clock.sleep(limit, over.signal).then(() => {
+    if (!settled) throw expired();
   });
   // Whichever loses the race still ends, with nobody left to hear of it.
   work.catch(() => undefined);
   late.catch(() => undefined);
   try {
-    return await Promise.race([work, late]);
+    return (await Promise.race([work, late])) as Result;
   } finally {
-    done.abort();
+    settled = true;
+    stop?.removeEventListener('abort', stopped);
+    over.abort();
   }
 }

@@ -103,6 +103,15 @@ export class Interval {
     this.#check.demand();
   }
 
+  /**
+   * Before a request: where an answer is sure to bring something and the last one is a while ago, the proof is asked for
+   * together with it.
+   */
+  beforeFetch(): void {
+    const isBehind = this.#end !== undefined && this.#end > this.#next;
+    if (isBehind && this.#clock.monotonic() - this.#provenAt > PROOF_MS / 2) this.#check.demand();
+  }
+
   /** Answers how many messages it took. */
   took(batch: FetchedBatch): number {
     if (batch.position !== this.position) return 0;

@@ -94,6 +94,7 @@ export class Intervals implements FetchTarget {
       const wasPaused = this.#gate.isPaused(partition);
       if (!this.#gate.isOpen(partition, interval, held, this.#intervals.length)) continue;
       if (wasPaused) interval.doubt();
+      interval.beforeFetch();
       positions.set(partition, interval.position);
     }
     return positions;

@@ -45,6 +45,8 @@ export class SessionRun {
   readonly #session: GroupSession;
   readonly #options: SessionRunOptions;
   readonly #commits: KafkaCommits;
+  /** Fetching broke: nothing more can come of this session. */
+  readonly #giveUp = new AbortController();
   #intervals: Intervals | undefined;
   #finishing = false;
   #wake = new AbortController();
@@ -80,7 +82,7 @@ export class SessionRun {
 
   /** Resolves when the session has ended or is to be left, once no load of it runs any more. `giveUp` ends the waiting. */
   async run(giveUp: AbortSignal): Promise<void> {
-    const ended = AbortSignal.any([this.#session.ended, giveUp]);
+    const ended = AbortSignal.any([this.#session.ended, giveUp, this.#giveUp.signal]);
     const wake = () => this.#wake.abort();
     ended.addEventListener('abort', wake, { once: true });
     try {
@@ -105,7 +107,8 @@ export class SessionRun {
     const intervals = this.#begin(stored);
     this.#intervals = intervals;
     this.#session.fetch(intervals).catch((error: unknown) => {
-      this.#options.log.error({ event: 'fetching_ended', err: asError(error) });
+      this.#options.log.error({ event: 'fetching_ended', err: asError(error) }, 'joining the group anew');
+      this.#giveUp.abort();
     });
     let fenced = 0;
     while (!ended.aborted) {

@@ -41,6 +41,8 @@ export interface WriterPorts {
   readonly log: Log;
 }
 
+const NOT_JOINED = new Error('this writer is not in the consumer group');
+
 export class Writer implements Service {
   readonly #ports: WriterPorts;
   readonly #reader: LogReader;
@@ -95,6 +97,7 @@ export class Writer implements Service {
       sink: writer.sink,
     });
     this.#stats.every(log.stats_interval);
+    this.#health.failed('kafka', NOT_JOINED);
     const deadline = new AbortController();
     const onStop = () => this.#stop(deadline.signal);
     if (stop.aborted) onStop();
@@ -175,6 +178,7 @@ export class Writer implements Service {
       log,
     });
     this.#session = run;
+    this.#health.well('kafka');
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
     this.#work = work.catch(() => undefined);
     try {
@@ -182,6 +186,7 @@ export class Writer implements Service {
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;
+      this.#health.failed('kafka', NOT_JOINED);
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });
     }

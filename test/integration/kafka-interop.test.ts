@@ -3,8 +3,6 @@
  * build/kafka-python, made when it is missing) and kcat (where it is installed).
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Follower } from '../../src/kafka/follower.ts';
@@ -13,27 +11,12 @@ import { SystemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { createTopic } from '../support/broker.ts';
 import { kafkaSettings, testBroker, uniqueTopic } from '../support/broker-client.ts';
+import { preparePython, python } from '../support/kafka-python.ts';
 
 const { addresses, missing } = testBroker();
 const { bootstrap } = addresses;
 const run = promisify(execFile);
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
-
-const environment = join(import.meta.dirname, '../../build/kafka-python');
-const python = join(environment, 'bin/python');
-const PACKAGES = ['kafka-python==3.0.12', 'lz4==4.4.5', 'python-snappy==0.7.3', 'zstandard==0.25.0'];
-
-/** Why kafka-python can't be had here, or undefined. */
-function preparePython(): string | undefined {
-  const usable = () => spawnSync(python, ['-c', 'import kafka, lz4.frame, snappy, zstandard']).status === 0;
-  if (existsSync(python) && usable()) return undefined;
-  rmSync(environment, { recursive: true, force: true });
-  if (spawnSync('python3', ['-m', 'venv', environment]).status !== 0) return 'no python3 with venv here';
-  spawnSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES], {
-    timeout: 100_000,
-  });
-  return usable() ? undefined : 'kafka-python could not be installed from PyPI';
-}
 
 /** Prints each message as base64 of key and value, until `count` have come. */
 const PYTHON_CONSUMER = `
