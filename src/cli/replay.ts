@@ -49,8 +49,9 @@ async function replay(argv: Arguments): Promise<void> {
   const view = progressView({ doing: 'replaying', things: 'dead letters', done: 'done' });
   const producer = KafkaProducer.create(settings.kafka, log, clock);
   const dryRun = argv['dry-run'] === true;
+  let result: ReplayResult;
   try {
-    const result = await replayDeadLetters(
+    result = await replayDeadLetters(
       {
         topic: centre.reader.topic,
         read: reader(centre, signals.stop),
@@ -66,12 +67,11 @@ async function replay(argv: Arguments): Promise<void> {
       },
       signals.stop,
     );
-    view.close();
-    report(result, dryRun);
   } finally {
     view.close();
     await producer.close();
   }
+  report(result, dryRun);
 }
 
 function report(result: ReplayResult, dryRun: boolean): void {

@@ -110,19 +110,32 @@ describe.skipIf(missing !== undefined)(`a consumer group (${missing ?? bootstrap
     await settle();
     members.push(join(topic, { loaded, settings }), join(topic, { loaded, settings }));
     await settle();
-    const had = members.map(({ partitions }) => partitions);
-    expect(had.map(({ length }) => length).sort()).toEqual([2, 2, 3]);
+    expect(members.map(({ partitions }) => partitions.length).sort()).toEqual([2, 2, 3]);
     await members.shift()?.stop();
     await settle();
-    // Who stayed has kept what he had.
-    members.forEach(({ partitions }, index) => {
-      expect(partitions).toEqual(expect.arrayContaining([...(had[index + 1] as number[])]));
-    });
     members.push(join(topic, { loaded, settings }));
     await settle();
     await Promise.all(members.splice(0, 2).map((member) => member.stop()));
     await settle();
     expect(loaded.values.sort()).toEqual(valuesOf(numbered(0, sent)));
+  });
+
+  it('leaves to each member what it had, as far as it is no more than its share', async () => {
+    const topic = await topicOf(12);
+    const members = [join(topic), join(topic), join(topic), join(topic)];
+    await expect.poll(() => areSettled(members, 12), { timeout: 30_000 }).toBe(true);
+    for (let round = 0; round < 3; round++) {
+      const before = new Map(members.map((member) => [member, member.partitions]));
+      await members.splice(round, 1)[0]?.stop();
+      await expect.poll(() => areSettled(members, 12), { timeout: 30_000 }).toBe(true);
+      for (const member of members)
+        expect(member.partitions).toEqual(expect.arrayContaining([...(before.get(member) ?? [])]));
+      const among3 = new Map(members.map((member) => [member, member.partitions]));
+      members.push(join(topic));
+      await expect.poll(() => areSettled(members, 12), { timeout: 30_000 }).toBe(true);
+      for (const member of members.slice(0, 3))
+        expect(among3.get(member)).toEqual(expect.arrayContaining([...member.partitions]));
+    }
   });
 
   it('never gives a partition to two members in one generation, whoever comes and goes meanwhile', async () => {

@@ -55,7 +55,9 @@ function ask(connection: Connection, sql: string, prepare: (request: Request) =>
   });
 }
 
-function bulk(connection: Connection, rows: unknown[][], nullable = true): Promise<number | undefined> {
+type Rows = unknown[][] | AsyncIterable<unknown[]>;
+
+function bulk(connection: Connection, rows: Rows, nullable = true, timeout = 20_000): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const load = connection.newBulkLoad('#holes', { checkConstraints: true }, (error, count) =>
       error ? reject(error) : resolve(count),
@@ -69,7 +71,8 @@ function bulk(connection: Connection, rows: unknown[][], nullable = true): Promi
       ['found_at', TYPES.DateTime2, { scale: 3 }],
     ] as const)
       load.addColumn(name, type, { ...size, nullable: nullable && name === 'next_offset' });
-    connection.execBulkLoad(load, rows);
+    load.setTimeout(timeout);
+    connection.execBulkLoad(load, rows as unknown[][]);
   });
 }
 
@@ -128,7 +131,29 @@ describe('a bulk load', () => {
   });
 });
 
+describe('a pooled connection', () => {
+  it('comes back without its temporary tables and its transaction when it is reset', async () => {
+    const connection = await connect();
+    await ask(connection, '/* step: stage-tables */');
+    await ask(connection, '/* step: begin-migration */');
+    await new Promise<void>((resolve, reject) => connection.reset((error) => (error ? reject(error) : resolve())));
+    await expect(bulk(connection, [])).rejects.toMatchObject({ number: 208 });
+    await expect(ask(connection, '/* step: commit-migration */')).rejects.toMatchObject({ number: 3902 });
+  });
+});
+
 describe('a request', () => {
+  it('of rows that its client gives up in the middle leaves none', async () => {
+    const connection = await connect();
+    await ask(connection, '/* step: stage-tables */');
+    async function* endless() {
+      for (let count = 0; count < 2000; count++) yield [count, 0, 0n, 0n, 'x', new Date(0)];
+      await new Promise<never>(() => undefined);
+    }
+    await expect(bulk(connection, endless(), true, 200)).rejects.toMatchObject({ code: 'ETIMEOUT' });
+    expect(await ask(connection, '/* step: peek-holes */')).toEqual([]);
+  });
+
   it('that its client gives up is cancelled, and the connection goes on', async () => {
     const connection = await connect();
     server.faults.add({ at: 'find-ledger', do: 'hang' });

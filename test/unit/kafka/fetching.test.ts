@@ -279,6 +279,51 @@ describe('fetching', () => {
     expect(target.failures).toEqual([]);
   });
 
+  it('wakes a leader that was idle when a partition comes to it, also one that was still asked for elsewhere', async () => {
+    const { clock, brokers, target } = await start([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ]);
+    target.paused.add(1);
+    brokers.to(2).answer();
+    await clock.advance(0);
+    // Somebody else has heard of the new leaders; the third one's loop sees them first.
+    brokers.leaders = new Map([
+      [0, 2],
+      [1, 2],
+      [2, 3],
+    ]);
+    brokers.to(3).answer();
+    await clock.advance(0);
+    expect(asks(brokers.open)).toEqual({ 1: { 0: 0 }, 3: { 2: 1 } });
+    brokers.to(1).answer();
+    await clock.advance(0);
+    expect(asks(brokers.open)).toEqual({ 2: { 0: 1 }, 3: { 2: 1 } });
+  });
+
+  it('wakes a leader that was idle when a partition comes to it after a rest', async () => {
+    const { clock, brokers, target } = await start([
+      [0, 1],
+      [1, 2],
+      [2, 1],
+    ]);
+    target.paused.add(1);
+    brokers.to(2).answer();
+    brokers.to(1).refuse(0, NOT_LEADER);
+    brokers.next = new Map([
+      [0, 2],
+      [1, 2],
+      [2, 1],
+    ]);
+    brokers.to(1).answer();
+    await clock.advance(100);
+    expect(asks(brokers.open)).toEqual({ 1: { 2: 1 } });
+    brokers.to(1).answer();
+    await clock.advance(0);
+    expect(asks(brokers.open)).toEqual({ 1: { 2: 2 }, 2: { 0: 0 } });
+  });
+
   it('waits with backoff for a partition that nobody leads, and fetches when somebody does', async () => {
     const { clock, brokers, target } = await start([
       [0, -1],

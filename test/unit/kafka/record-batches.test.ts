@@ -81,6 +81,8 @@ describe('the records of a fetch', () => {
     const { messages, next } = await decodeRecords(bytes, 3, []);
     expect(valuesOf(messages)).toEqual(['value 3', 'value 4']);
     expect(next).toBe(5);
+    // Nothing but older ones: never a step back.
+    expect(await decodeRecords(bytes, 7, [])).toEqual({ messages: [], next: 7 });
   });
 
   it('leave a batch that is cut off for the next fetch', async () => {

@@ -170,6 +170,12 @@ describe('the list of dead letters', () => {
     expect((await list(topic, { limit: 1 })).entries[0]?.times).toBe(2);
   });
 
+  it('goes by the newest of those that tell the same, in whatever order its partitions bring them', async () => {
+    const topic = new Topic().letter({ offset: 1 }).letter({ offset: 1 });
+    topic.records.reverse();
+    expect((await list(topic)).entries).toMatchObject([{ times: 2, dead_at: '2026-01-01T00:00:01.000Z' }]);
+  });
+
   it('takes the later of two that came at the same time for the newer', async () => {
     const topic = new Topic().letter({ offset: 1 }).letter({ offset: 2 }).letter({ offset: 3 });
     for (const [index, record] of topic.records.entries()) topic.records[index] = { ...record, timestamp: NOW };
@@ -318,6 +324,16 @@ describe('a replay', () => {
     expect(result).toMatchObject({ replayed: 2, left: 2 });
     expect(topic.sent).toHaveLength(2);
     expect(await list(topic)).toMatchObject({ replayed: 2 });
+  });
+
+  it('takes a send that the stop breaks off for no failure', async () => {
+    const topic = new Topic().letter({ offset: 1 });
+    const stop = new AbortController();
+    const send = async () => {
+      stop.abort();
+      throw new HostspoolError('KAFKA_ABORTED', 'broken off', { retryable: true });
+    };
+    expect(await replay(topic, { send }, stop.signal)).toMatchObject({ replayed: 0, left: 1, lastError: undefined });
   });
 
   it('does not follow what it causes itself: a message that fails again is a new dead letter', async () => {
