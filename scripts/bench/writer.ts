@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
 import { type DecodedSample, decodeMessage } from '../../src/sample/decode.ts';
 import { Broker } from '../../test/support/broker.ts';
-import { RunningExecutable } from '../../test/support/executable.ts';
+import { RunningExecutable, until } from '../../test/support/executable.ts';
 import { type FleetMessage, fleetSamples, sendMessages } from '../../test/support/fleet.ts';
 import { processCost } from './process-cost.ts';
 import { benchDatabases, type OpenBenchDatabase } from './writer-databases.ts';
@@ -37,6 +37,7 @@ const TOPIC = 'bench-metrics';
 const BULK_ROWS = 10_000;
 /** Enough for a rate: each is a round trip. */
 const SINGLE_ROWS = 3000;
+const LIMIT_MS = 600_000;
 
 export async function benchWriter({ messages, rounds }: WriterBench): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'hostspool-bench-'));
@@ -94,15 +95,13 @@ async function loadedByWriter(broker: Broker, database: OpenBenchDatabase, messa
   );
   const assigned = await writer.event('partitions_assigned');
   const before = processCost(writer.pid).cpuMs;
-  let loaded = 0;
-  const last = await writer.line(({ event, messages: count }) => {
-    if (event === 'load_committed') loaded += Number(count);
-    return loaded >= messages;
-  });
+  const loads = () => writer.lines.filter(({ event }) => event === 'load_committed');
+  const isLoaded = () => loads().reduce((sum, line) => sum + Number(line.messages), 0) >= messages;
+  await until(isLoaded, 'the writer has loaded all', LIMIT_MS);
   const after = processCost(writer.pid).cpuMs;
   const peak = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${writer.pid}/status`, 'utf8'))?.[1];
   await writer.end('SIGTERM');
-  const ms = Date.parse(String(last.time)) - Date.parse(String(assigned.time));
+  const ms = Date.parse(String(loads().at(-1)?.time)) - Date.parse(String(assigned.time));
   return {
     rowsPerSecond: (messages / ms) * 1000,
     cpuUsPerRow: ((after - before) / messages) * 1000,

@@ -81,11 +81,10 @@ function auditRun(run: LedgerRun, { database, topic }: Evidence): Finding[] {
   if (run.lastUnbegun && (inTable.has(taken + 1) || inTopic.has(taken + 1))) {
     say('unbegun', `sample ${taken + 1} arrived, though its append had never begun`);
   }
-  for (const seq of absent) {
-    if (run.ending === 'killed' && seq === taken) continue;
-    const where = inTopic.has(seq) ? 'it is in the topic' : 'it never reached the topic';
-    say('absent', `sample ${seq} is not in the table, and no fault may cost it (${where})`);
-  }
+  const unexcused = absent.filter((seq) => run.ending !== 'killed' || seq !== taken);
+  const [inLog, nowhere] = [true, false].map((is) => unexcused.filter((seq) => inTopic.has(seq) === is));
+  if (inLog?.length) say('absent', `${ranges(inLog)} are in the topic, not in the table, and no fault may cost them`);
+  if (nowhere?.length) say('absent', `${ranges(nowhere)} never reached the topic, and no fault may cost them`);
   const account = database.accounting.find(({ run_id }) => run_id === run.runId);
   if (account === undefined) {
     if (taken > 0) say('no account', 'vw_sample_accounting does not know it');
@@ -97,7 +96,7 @@ function auditRun(run: LedgerRun, { database, topic }: Evidence): Finding[] {
     say('account', `the account has ${account.received} received, the table ${inTable.size} rows`);
   }
   if (account.lost !== absent.length) {
-    say('account', `the account has ${account.lost} lost, ${absent.length} are absent (${absent.slice(0, 10)})`);
+    say('account', `the account has ${account.lost} lost, ${absent.length} are absent (${ranges(absent)})`);
   }
   for (const [reason, samples] of Object.entries(account.reasons)) {
     if (run.ending !== 'killed' || !DEATH_REASONS.includes(reason) || samples > 1) {
@@ -217,6 +216,17 @@ function auditDeadLetters({ ledger, deadLetters }: Evidence): Finding[] {
     if (!seen.has(poison)) findings.push(found('dead letter', `poison ${poison} is not in the dead-letter topic`));
   }
   return findings;
+}
+
+/** `1–3, 7`. */
+function ranges(seqs: readonly number[]): string {
+  const found: [number, number][] = [];
+  for (const seq of seqs) {
+    const last = found.at(-1);
+    if (last !== undefined && last[1] === seq - 1) last[1] = seq;
+    else found.push([seq, seq]);
+  }
+  return found.map(([first, last]) => (first === last ? `${first}` : `${first}–${last}`)).join(', ') || 'none';
 }
 
 function describe({ event_id, hostname, run_id, seq }: TableRow): string {
