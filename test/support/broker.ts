@@ -240,7 +240,7 @@ export interface TopicOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** Makes a topic; resolves when its leaders are known. */
+/** Makes a topic; resolves when each of its partitions answers. */
 export async function createTopic(bootstrap: string, topic: string, options: TopicOptions = {}): Promise<void> {
   const { partitions = 1, config = {} } = options;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
@@ -250,15 +250,17 @@ export async function createTopic(bootstrap: string, topic: string, options: Top
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
     });
     // kafkajs' own wait gives up at the first answer of a broker that has not heard of the topic yet.
-    while (!(await hasLeaders(admin, topic, partitions))) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (!(await isOpen(admin, topic, partitions))) await new Promise((resolve) => setTimeout(resolve, 50));
   });
 }
 
-async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+/**
+ * Whether each partition's log answers. A broker tells who leads a partition a little before it leads: a request to
+ * several partitions would then be taken in part.
+ */
+async function isOpen(admin: Admin, topic: string, partitions: number): Promise<boolean> {
   try {
-    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-    const led = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? [];
-    return led.length === partitions;
+    return (await admin.fetchTopicOffsets(topic)).length === partitions;
   } catch {
     return false;
   }
