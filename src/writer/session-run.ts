@@ -35,17 +35,20 @@ export interface SessionRunOptions {
   readonly batchTimeout: number;
   /** Bounds of one load. */
   readonly load: Amount;
+  /** A partition that is neither answered nor fails for so long is not fetched any more, whoever is to blame, ms. */
+  readonly silenceLimit: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 const FENCED_IN_A_ROW = 3;
+const LISTEN_EVERY_MS = 10_000;
 
 export class SessionRun {
   readonly #session: GroupSession;
   readonly #options: SessionRunOptions;
   readonly #commits: KafkaCommits;
-  /** Fetching broke: nothing more can come of this session. */
+  /** The session is done with, or nothing more can come of it. */
   readonly #giveUp = new AbortController();
   #intervals: Intervals | undefined;
   #finishing = false;
@@ -110,6 +113,7 @@ export class SessionRun {
       this.#options.log.error({ event: 'fetching_ended', err: asError(error) }, 'joining the group anew');
       this.#giveUp.abort();
     });
+    const listening = this.#listen(intervals, ended);
     let fenced = 0;
     while (!ended.aborted) {
       const batch = await this.#due(intervals, ended);
@@ -123,6 +127,20 @@ export class SessionRun {
       else if (end === 'fenced') await this.#afterFence(intervals, batch, ended);
     }
     if (!this.#session.ended.aborted) await this.#commits.flush();
+    this.#giveUp.abort();
+    await listening;
+  }
+
+  /** Fetching that stopped without a word is found out here, and the group joined anew. */
+  async #listen(intervals: Intervals, ended: AbortSignal): Promise<void> {
+    const { clock, silenceLimit, log } = this.#options;
+    while (!ended.aborted) {
+      await clock.sleep(LISTEN_EVERY_MS, ended);
+      const partitions = ended.aborted || this.#finishing ? [] : intervals.silent(silenceLimit);
+      if (partitions.length === 0) continue;
+      log.error({ event: 'fetching_stalled', partitions, limit_ms: silenceLimit }, 'joining the group anew');
+      this.#giveUp.abort();
+    }
   }
 
   #readOffsets(): Promise<ReadonlyMap<number, StoredOffset>> {

@@ -41,6 +41,8 @@ export interface WriterPorts {
   readonly log: Log;
 }
 
+/** Beyond the longest request and the longest wait between two. */
+const SILENCE_MS = 30_000;
 const NOT_JOINED = new Error('this writer is not in the consumer group');
 
 export class Writer implements Service {
@@ -163,7 +165,7 @@ export class Writer implements Service {
 
   async #use(session: GroupSession): Promise<void> {
     if (this.#stopping) return this.#leave.abort();
-    const { writer } = this.#settings;
+    const { writer, kafka, backoff } = this.#settings;
     const { sink, clock, log } = this.#ports;
     const run = new SessionRun(session, {
       reader: this.#reader,
@@ -174,6 +176,7 @@ export class Writer implements Service {
       batchSize: writer.batch_size,
       batchTimeout: writer.batch_timeout,
       load: { messages: writer.batch_max, bytes: writer.buffer_bytes / 2 },
+      silenceLimit: kafka.request_timeout + backoff.cap + SILENCE_MS,
       clock,
       log,
     });

@@ -44,7 +44,29 @@ describe('a topic that is made anew', () => {
     }
   }
 
-  it('is told from a fetch error at once, however fast it was', async () => {
+  it('is noticed however fast it was, without any error', async () => {
+    using world = new WritingWorld(1, { 'writer.batch_size': 1 });
+    const host = sent(world, 4);
+    world.start();
+    await world.untilLoaded();
+    host.send();
+    await world.clock.advance(1);
+    world.log.recreate();
+    for (let n = 0; n < 9; n++) host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(14);
+  });
+
+  it('does not keep a writer from reading a log whose batches fill an answer alone', async () => {
+    using world = new WritingWorld();
+    world.fetchMessages = 1;
+    sent(world, 50);
+    world.start();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(50);
+  });
+
+  it('is told from a fetch error at once', async () => {
     using world = new WritingWorld();
     const host = sent(world, 4);
     const { consumer } = world.start();

@@ -99,6 +99,21 @@ describe('a session', () => {
     expect(quietRow).toBeLessThan(80);
   });
 
+  it('is left when fetching has stopped without a word, and only then', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 5);
+    const { consumer } = world.start();
+    await world.clock.advance(3_600_000);
+    expect(consumer.sessions).toBe(1);
+    consumer.stall();
+    await world.clock.advance(1000);
+    host.send();
+    await world.untilLoaded();
+    expect(consumer.sessions).toBe(2);
+    expect(world.rows()).toHaveLength(6);
+    expect(world.events('fetching_stalled')).toMatchObject([{ level: 'error', partitions: [0] }]);
+  });
+
   it('does not care whether Kafka takes its commits', async () => {
     using world = new WritingWorld();
     sent(world, 5);
