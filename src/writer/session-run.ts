@@ -175,7 +175,8 @@ export class SessionRun {
     intervals.committed(batch);
     for (const { partition, next } of batch.parts) this.#commits.put(partition, next);
     void this.#commits.flush();
-    health.progress(intervals.oldestAt !== undefined);
+    // What a load leaves that outlived its session is dropped with it.
+    health.progress(!ended.aborted && intervals.oldestAt !== undefined);
     return end;
   }
 

@@ -187,6 +187,7 @@ export class Writer implements Service {
       this.#receivedBefore += run.received;
       this.#session = undefined;
       this.#health.failed('kafka', NOT_JOINED);
+      this.#health.dropped();
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });
     }

@@ -99,6 +99,20 @@ describe('a session', () => {
     expect(quietRow).toBeLessThan(80);
   });
 
+  it('takes along nothing that it would have to be ill of', async () => {
+    using world = new WritingWorld();
+    sent(world, 5);
+    const first = world.start();
+    await world.until(() => first.consumer.session?.target !== undefined, 'it fetches');
+    await world.clock.advance(100);
+    // Its partition goes to another member before the load; it is given none.
+    first.consumer.assign([]);
+    world.start();
+    await world.untilLoaded();
+    await world.clock.advance(120_000);
+    expect(first.writer.health()).toEqual({ healthy: true, reasons: [] });
+  });
+
   it('does not care whether Kafka takes its commits', async () => {
     using world = new WritingWorld();
     sent(world, 5);
