@@ -107,7 +107,7 @@ export class Loader {
     return 'abandoned';
   }
 
-  /** Runs have unexplained gaps that a hole may explain. */
+  /** Runs may have unexplained gaps that a hole explains. */
   get explanationsDue(): boolean {
     return this.#explanations.due;
   }
@@ -154,6 +154,7 @@ export class Loader {
       const startedAt = clock.monotonic();
       const hosts = hostChanges(samples, changes);
       const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
+      if (outcome.kind === 'fenced') this.#explanations.doubt();
       if (outcome.kind !== 'committed') return outcome;
       known = true;
       const ms = clock.monotonic() - startedAt;
