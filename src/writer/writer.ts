@@ -180,7 +180,7 @@ export class Writer implements Service {
     this.#session = run;
     this.#health.well('kafka');
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
-    this.#work = work.catch(() => undefined);
+    this.#work = work.catch((error: unknown) => log.error({ event: 'session_failed', err: asError(error) }));
     try {
       await Promise.race([work, aborted(session.ended)]);
     } finally {
