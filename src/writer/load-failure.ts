@@ -21,6 +21,11 @@ export function failureKind(error: Error): FailureKind {
   return error.retryable ? 'wait' : 'person';
 }
 
+/** Whether a smaller load may be spared it: the server needs too long, or has no room for so much at once. */
+export function isOfSize(error: Error): boolean {
+  return error instanceof HostspoolError && (error.code === 'SINK_TIMEOUT' || error.code === 'SINK_FULL');
+}
+
 /** Whether the database speaks of what it was given, in a rehearsal: everything else says nothing about the rows. */
 export function speaksOfData(error: Error): boolean {
   const kind = failureKind(error);

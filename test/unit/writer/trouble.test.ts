@@ -150,6 +150,49 @@ describe('a writer whose database is in trouble', () => {
     expect(world.reasons()).toEqual({ dead_letter: 1 });
   });
 
+  it('loads less at a time where the database does not manage so much in its time, and more again later', async () => {
+    using world = new WritingWorld(2, { 'writer.batch_size': 400 });
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 400; n++) host.send({}, n % 2);
+    const { sink } = world.start();
+    sink.refuses = ({ rows }) =>
+      rows.length > 60 ? new HostspoolError('SINK_TIMEOUT', 'too slow', { retryable: true }) : undefined;
+    await world.untilLoaded();
+    expect(sink.sizes.slice(0, 8)).toEqual([400, 400, 200, 200, 100, 100, 50, 100]);
+    expect(world.rows()).toHaveLength(400);
+    expect(world.sums()).toEqual({ received: 400, lost: 0, missing: 0 });
+    sink.refuses = undefined;
+    for (let n = 0; n < 1200; n++) host.send({}, n % 2);
+    await world.untilLoaded();
+    expect(Math.max(...sink.sizes.slice(-4))).toBeGreaterThan(100);
+    expect(world.sums()).toEqual({ received: 1600, lost: 0, missing: 0 });
+  });
+
+  it('knows a load that was too slow to be answered, yet committed, by the fence', async () => {
+    using world = new WritingWorld();
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 40; n++) host.send();
+    const { sink } = world.start();
+    const error = new HostspoolError('SINK_TIMEOUT', 'too slow', { retryable: true });
+    sink.faults.push({ at: 'before', error }, { at: 'after', error });
+    await world.untilLoaded();
+    host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(41);
+    expect(world.sums()).toEqual({ received: 41, lost: 0, missing: 0 });
+  });
+
+  it('loads less at a time where all rows are taken, only not all at once', async () => {
+    using world = new WritingWorld();
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 40; n++) host.send();
+    const { sink } = world.start();
+    sink.refuses = ({ rows }) => (rows.length > 15 ? new HostspoolError('SINK_UNKNOWN', 'too complex') : undefined);
+    await world.untilLoaded();
+    expect(world.letters).toHaveLength(0);
+    expect(world.sums()).toEqual({ received: 40, lost: 0, missing: 0 });
+  });
+
   it('goes on where a person set the offset back, without a new row', async () => {
     using world = new WritingWorld();
     const host = sent(world, 10);
