@@ -15,7 +15,7 @@
  */
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
-import { asError } from '../lib/errors.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { DecodedSample } from '../sample/decode.ts';
 import { AccountCache } from '../sink/account-cache.ts';
@@ -102,7 +102,7 @@ export class Loader {
       try {
         const outcome = await this.#attempt(composed);
         if (outcome.kind !== 'stale') return outcome.kind;
-        this.#options.log.debug({ event: 'load_stale', runs: outcome.runs.length });
+        await this.#stale(outcome.runs, signal);
       } catch (thrown) {
         const error = asError(thrown);
         const kind = failureKind(error);
@@ -131,11 +131,19 @@ export class Loader {
     const nothing = { rows: [], samples: [], events: [], holes: [], deadLetters: [] };
     try {
       const outcome = await this.#attempt({ ...nothing, moves: [move] });
-      return outcome.kind === 'stale' ? 'abandoned' : outcome.kind;
+      if (outcome.kind !== 'stale') return outcome.kind;
+      await this.#stale(outcome.runs, signal);
+      return 'abandoned';
     } catch (error) {
       await this.#options.patience.failed('load_failed', asError(error), signal);
       return 'abandoned';
     }
+  }
+
+  async #stale(runs: readonly string[], signal: AbortSignal): Promise<void> {
+    const message = `another writer has written the accounts of ${runs.length} of the same runs, first ${runs[0]}`;
+    const error = new HostspoolError('SINK_STALE', message, { retryable: true });
+    await this.#options.patience.failed('load_stale', error, signal);
   }
 
   #oldest(): number {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import type { Load } from '../../../src/sink/sink.ts';
-import { FakeHost, lost, WritingWorld } from './writing.ts';
+import { FakeHost, type Fault, lost, WritingWorld } from './writing.ts';
 
 const refusal = (code = 'SINK_DATA') => new HostspoolError(code, 'the database refused it');
 
@@ -70,6 +70,21 @@ describe('a writer whose database is in trouble', () => {
     await world.untilLoaded();
     expect(sink.loads).toBe(3);
     expect(world.sums()).toEqual({ received: 6, lost: 0, missing: 0 });
+  });
+
+  it('does not hammer a database where another writer is always first, and says so', async () => {
+    using world = new WritingWorld();
+    sent(world, 5);
+    const { sink, writer } = world.start();
+    const runs = ['0196a5b0-0000-7000-8000-000000000001'];
+    const stale: Fault = { at: 'instead', does: async () => ({ kind: 'stale', runs }) };
+    sink.faults.push(...Array.from({ length: 1000 }, () => stale));
+    await world.clock.advance(120_000);
+    expect(sink.loads).toBeLessThan(30);
+    expect(writer.health().reasons).toMatchObject([expect.stringContaining('another writer')]);
+    sink.faults.length = 0;
+    await world.untilLoaded();
+    expect(world.sums()).toEqual({ received: 5, lost: 0, missing: 0 });
   });
 
   it('finds the rows that the database refuses, and loads the others', async () => {
