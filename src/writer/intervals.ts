@@ -140,12 +140,12 @@ export class Intervals implements FetchTarget {
     this.#options.log.debug({ event: 'fetch_failed', partitions, code: error.code });
   }
 
-  /** What the next load takes; undefined where nothing waits. */
-  cut(): Batch | undefined {
+  /** What the next load takes, at most so many messages; undefined where nothing waits. */
+  cut(most = this.#options.load.messages): Batch | undefined {
     const { oldestAt } = this;
     if (oldestAt === undefined) return undefined;
     const waiting = this.#intervals.filter(({ isEmpty }) => !isEmpty).sort(byAge);
-    const shares = sharesOf(waiting, this.#options.load.messages);
+    const shares = sharesOf(waiting, most);
     const parts: Part[] = [];
     let [messages, bytes] = [0, 0];
     for (const [index, interval] of waiting.entries()) {
@@ -164,6 +164,12 @@ export class Intervals implements FetchTarget {
 
   committed(batch: Batch): void {
     for (const part of batch.parts) this.#byPartition.get(part.partition)?.committed(part);
+    this.#loadEnded();
+  }
+
+  /** The batch was not loaded, as far as is known; the next one finds out. */
+  putBack(batch: Batch): void {
+    for (const part of batch.parts) this.#byPartition.get(part.partition)?.putBack(part);
     this.#loadEnded();
   }
 

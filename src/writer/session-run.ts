@@ -8,7 +8,8 @@
  * A batch is due by its size, or by the age of its oldest message less the time that a load takes, so that a row can
  * be queried within the timeout. One load runs at a time; meanwhile the next batch is gathered, so under backlog
  * batches grow by themselves. Nothing is fetched before the database has said where to begin, and nothing that was
- * gathered outlives the session. Three fences in a row mean that somebody else believes to own these partitions: the
+ * gathered outlives the session. A load that the database can't do in its time is cut in half, and those after it grow
+ * again. Three fences in a row mean that somebody else believes to own these partitions: the
  * session is left and the group joined anew.
  */
 import type { GroupSession } from '../kafka/log-session.ts';
@@ -54,11 +55,14 @@ export class SessionRun {
   #finishing = false;
   #wake = new AbortController();
   #waitsFor: 'nothing' | 'any' | 'size' = 'nothing';
+  /** Most messages of a load; less than is allowed after one that was too large. */
+  #most: number;
 
   constructor(session: GroupSession, options: SessionRunOptions) {
     this.#session = session;
     this.#options = options;
     this.#commits = new KafkaCommits(session, options.log);
+    this.#most = options.load.messages;
   }
 
   /** Messages taken in this session. */
@@ -176,25 +180,37 @@ export class SessionRun {
       }
       const wait = Math.ceil(oldestAt + Math.max(0, batchTimeout - loader.meanMs) - clock.monotonic());
       const isFull = messages >= batchSize || bytes >= load.bytes;
-      if (isFull || wait <= 0 || this.#finishing) return intervals.cut();
+      if (isFull || wait <= 0 || this.#finishing) return intervals.cut(this.#most);
       await this.#sleep('size', wait);
     }
     return undefined;
   }
 
   async #load(intervals: Intervals, batch: Batch | 'explanations', ended: AbortSignal): Promise<LoadEnd> {
-    const { loader, health } = this.#options;
+    const { loader, health, load } = this.#options;
     if (batch === 'explanations') {
       const move = intervals.standStill();
       return move === undefined ? 'abandoned' : loader.explain(move, ended);
     }
     const end = await loader.load(batch, ended);
+    if (end === 'too_large') this.#tryLess(intervals, batch);
     if (end !== 'committed') return end;
+    this.#most = Math.min(load.messages, 2 * this.#most);
     intervals.committed(batch);
     for (const { partition, next } of batch.parts) this.#commits.put(partition, next);
     void this.#commits.flush();
-    health.progress(intervals.oldestAt !== undefined);
+    // What a load leaves that outlived its session is dropped with it.
+    health.progress(!ended.aborted && intervals.oldestAt !== undefined);
     return end;
+  }
+
+  #tryLess(intervals: Intervals, batch: Batch): void {
+    intervals.putBack(batch);
+    this.#most = Math.ceil(batch.messages / 2);
+    this.#options.log.warn(
+      { event: 'load_too_large', messages: batch.messages, next: this.#most },
+      'the database does not manage so much at once; trying with less',
+    );
   }
 
   async #afterFence(intervals: Intervals, batch: Batch | 'explanations', ended: AbortSignal): Promise<void> {

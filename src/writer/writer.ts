@@ -183,13 +183,14 @@ export class Writer implements Service {
     this.#session = run;
     this.#health.well('kafka');
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
-    this.#work = work.catch(() => undefined);
+    this.#work = work.catch((error: unknown) => log.error({ event: 'session_failed', err: asError(error) }));
     try {
       await Promise.race([work, aborted(session.ended)]);
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;
       this.#health.failed('kafka', NOT_JOINED);
+      this.#health.dropped();
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });
     }
