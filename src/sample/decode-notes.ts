@@ -52,9 +52,16 @@ export function readNotes(given: unknown): readonly ReceivedNote[] {
   return notes;
 }
 
-/** A sequence number: 1, 2, 3 … up to what a double holds exactly. */
+/**
+ * The greatest sequence number that is believed: two centuries at ten samples a second. One message that claims more
+ * would make its run miss as many samples, and a thousand such runs would not fit into the sums of a BIGINT: then
+ * nothing could be loaded any more, of anybody.
+ */
+export const MAX_SEQ = 2 ** 36;
+
+/** A sequence number: 1, 2, 3 … up to MAX_SEQ. */
 export function isSeq(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SEQ;
 }
 
 function readNote(given: unknown): ReceivedNote | undefined {

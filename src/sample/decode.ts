@@ -132,7 +132,7 @@ function readUuid(message: Message, name: string): string | null {
 
 function readSeq({ seq }: Message): number | null {
   if (seq === undefined || seq === null) return null;
-  if (!isSeq(seq)) throw invalid('seq', `not a whole number from 1 to 2^53 − 1 but ${describe(seq)}`);
+  if (!isSeq(seq)) throw invalid('seq', `not a whole number from 1 to 2^36 but ${describe(seq)}`);
   return seq;
 }
 
