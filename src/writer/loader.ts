@@ -13,7 +13,7 @@
  */
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
-import { asError } from '../lib/errors.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { DecodedSample } from '../sample/decode.ts';
 import { AccountCache } from '../sink/account-cache.ts';
@@ -97,6 +97,7 @@ export class Loader {
         this.#options.log.debug({ event: 'load_stale', runs: outcome.runs.length });
       } catch (thrown) {
         const error = asError(thrown);
+        if (signal.aborted && error instanceof HostspoolError && error.code === 'SINK_CLOSED') break;
         const kind = failureKind(error);
         unknown = kind === 'unknown' ? unknown + 1 : 0;
         const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;
