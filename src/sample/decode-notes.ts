@@ -5,7 +5,7 @@
  * Kinds and reasons are read with an eye on agents newer than this reader: an unknown kind is passed over, an unknown
  * reason is kept as it is. Reasons that only a reader may give are not taken from an agent.
  */
-import { isUuid } from './identity.ts';
+import { canonicalUuid } from './identity.ts';
 import type { Note } from './note.ts';
 
 /** A `lost` note as it arrived; its reason may be one that this version does not know. */
@@ -66,8 +66,9 @@ export function isSeq(value: unknown): value is number {
 
 function readNote(given: unknown): ReceivedNote | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const { kind, run_id, first_seq, last_seq, reason, clean, exact } = given as Record<string, unknown>;
-  if (typeof run_id !== 'string' || !isUuid(run_id) || !isSeq(last_seq)) return undefined;
+  const { kind, first_seq, last_seq, reason, clean, exact, ...named } = given as Record<string, unknown>;
+  const run_id = canonicalUuid(named.run_id);
+  if (run_id === undefined || !isSeq(last_seq)) return undefined;
   if (exact !== undefined && typeof exact !== 'boolean') return undefined;
   const common = { run_id, last_seq, exact: exact ?? true };
   switch (kind) {

@@ -205,6 +205,12 @@ describe('the notes of a message', () => {
     expect(decodeNotes(json({ notes }))).toEqual([{ ...lost, reason: 'moon_phase', exact: true }]);
   });
 
+  it('are of the same run whether its id is written in capitals or not, and so is a sample that is refused', () => {
+    const capitals = { run_id: IDENTITY.run_id.toUpperCase() };
+    const value = json({ cpu_percent: 'NaN', ...IDENTITY, ...capitals, notes: [{ ...lost, ...capitals }] });
+    expect(decodeParts(value)).toMatchObject({ run_id: IDENTITY.run_id, seq: 7, notes: [{ run_id: IDENTITY.run_id }] });
+  });
+
   it('are believed up to the greatest sequence number, and so are samples', () => {
     const top = 2 ** 36;
     const ended = { kind: 'run_ended', run_id: IDENTITY.run_id, clean: true, exact: true };
