@@ -26,7 +26,10 @@ export function showUnknown(error: Error, asJson: boolean): void {
 
 const MONITORING: readonly (readonly string[])[] = [['status'], ['lag'], ['hosts', 'list']];
 
-/** Whether a command line, wrong as it may be, means one of these commands. */
+/** Whether a command line, wrong as it may be, means one of these commands. `migrate --status` is not the agent's. */
 export function isMonitoring(args: readonly string[]): boolean {
-  return args.includes('--status') || MONITORING.some((words) => words.every((word, index) => args[index] === word));
+  return (
+    (args.includes('--status') && !args.includes('migrate')) ||
+    MONITORING.some((words) => words.every((word, index) => args[index] === word))
+  );
 }

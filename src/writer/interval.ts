@@ -212,7 +212,8 @@ export class Interval {
     // Offsets without a message are passed over here only: the database stays where there is evidence.
     if (first === undefined || last === undefined) return 0;
     const known = lastTaken(last);
-    this.#beganAt ??= timeOf(first);
+    // A producer whose clock is ahead must not make every run of the years to come older than this reader.
+    this.#beganAt ??= Math.min(timeOf(first), this.#clock.now());
     this.#waiting.push(decodeChunk(this.#epoch, messages, known, now));
     this.#check.took(known);
     return messages.length;

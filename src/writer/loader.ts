@@ -105,6 +105,7 @@ export class Loader {
         await this.#stale(outcome.runs, signal);
       } catch (thrown) {
         const error = asError(thrown);
+        if (signal.aborted && error instanceof HostspoolError && error.code === 'SINK_CLOSED') break;
         const kind = failureKind(error);
         unknown = kind === 'unknown' ? unknown + 1 : 0;
         const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;

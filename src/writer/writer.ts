@@ -185,7 +185,8 @@ export class Writer implements Service {
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
     this.#work = work.catch((error: unknown) => log.error({ event: 'session_failed', err: asError(error) }));
     try {
-      await Promise.race([work, aborted(session.ended)]);
+      // A load that the database does not answer outlives the session, and the bound of a stop as well.
+      await Promise.race([work, aborted(session.ended), aborted(this.#giveUp.signal)]);
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
-import { FakeHost, lost, WritingWorld } from './writing.ts';
+import { FakeHost, lost, sampleOf, WritingWorld } from './writing.ts';
 
 function sent(world: WritingWorld, samples: number, name = 'a'): FakeHost {
   const host = new FakeHost(world, name);
@@ -178,6 +178,19 @@ describe('a log that lets messages go', () => {
     expect(holes(world)).toEqual([]);
     expect(world.reasons()).toEqual({ before_first_contact: 4 });
     expect(world.rows()).toHaveLength(3);
+  });
+
+  it('is told from samples that are missing, although the first message read was stamped in the future', async () => {
+    using world = new WritingWorld();
+    const now = world.clock.now();
+    const value = JSON.stringify(sampleOf('ahead', now));
+    world.log.produce(0, { key: 'ahead', value, timestamp: now + 365 * 24 * 3600 * 1000 });
+    world.start();
+    await world.until(() => offsets(world).length === 1, 'the first message is loaded');
+    await world.clock.advance(1000);
+    new FakeHost(world, 'a').send({ seq: 5 });
+    await world.untilLoaded();
+    expect(world.reasons()).toEqual({ missing: 4 });
   });
 
   it('one by one, as compaction does it: the evidence goes and reading goes on', async () => {

@@ -155,6 +155,24 @@ describe('a session', () => {
 });
 
 describe('stopping', () => {
+  it('waits no longer than its bound for a load that the database does not answer', async () => {
+    using world = new WritingWorld(1, { 'shutdown.timeout': '5s' });
+    new FakeHost(world, 'a').send();
+    const running = world.start();
+    const load = Promise.withResolvers<never>();
+    running.sink.faults.push({ at: 'instead', does: () => load.promise });
+    await world.until(() => running.sink.loads === 1, 'it loads');
+    running.stop();
+    await world.clock.advance(4000);
+    expect(running.hasEnded).toBe(false);
+    await world.until(() => running.hasEnded, 'it has stopped', 3000);
+    load.reject(new HostspoolError('SINK_CLOSED', 'the connection was closed by hostspool itself'));
+    world.start();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(1);
+    expect(world.events('load_failed')).toEqual([]);
+  });
+
   it('loads what was gathered, tells Kafka, and leaves', async () => {
     using world = new WritingWorld(1, { 'writer.batch_timeout': '10m' });
     sent(world, 5);

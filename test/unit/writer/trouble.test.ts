@@ -240,6 +240,19 @@ describe('a writer whose database is in trouble', () => {
 });
 
 describe('dead letters', () => {
+  it('keep none of our headers that their message had brought along', async () => {
+    using world = new WritingWorld();
+    const mine = [Buffer.from('1')];
+    const copied = { mine, 'hostspool-replayed': mine, 'hostspool-truncated': mine, 'hostspool-offset': mine };
+    world.log.produce(0, { key: 'x', value: 'not JSON', timestamp: 5, headers: copied });
+    world.start();
+    await world.untilLoaded();
+    const headers = world.letters[0]?.headers;
+    expect(headers).toMatchObject({ mine, 'hostspool-offset': '0' });
+    expect(headers).not.toHaveProperty('hostspool-replayed');
+    expect(headers).not.toHaveProperty('hostspool-truncated');
+  });
+
   it('go with their reason, and what can be read of them is accounted, notes included', async () => {
     using world = new WritingWorld();
     const host = sent(world, 2);
