@@ -199,6 +199,37 @@ describe('the lock', () => {
   });
 });
 
+describe('a lock file that is no database any more', () => {
+  const lock = () => fixture.path.replace('.db', '.lock');
+  const overwrite = () => writeFileSync(lock(), Buffer.alloc(4096, 0xa5));
+
+  it('is emptied, and keeps others out again', () => {
+    fixture.open().close(true);
+    overwrite();
+    const spool = fixture.open();
+    expect(statSync(lock()).size).toBe(0);
+    expect(fixture.events('warn')).toEqual(['spool_lock_restored']);
+    expect(appendSamples(spool, 1)).toHaveLength(1);
+    expect(refusal(() => fixture.open()).code).toBe('SPOOL_LOCKED');
+  });
+
+  it('still keeps others out when it was overwritten under its holder, and is left alone', async () => {
+    const holder = spawn(process.execPath, [PROCESS, 'hold', fixture.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => holder.once('close', resolve));
+    try {
+      const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('held');
+      overwrite();
+      expect(refusal(() => fixture.open()).code).toBe('SPOOL_LOCKED');
+      expect(statSync(lock()).size).toBe(4096);
+    } finally {
+      holder.kill('SIGKILL');
+      await ended;
+    }
+    fixture.open();
+  });
+});
+
 describe('a lock file that is deleted under its holder', () => {
   const lock = () => fixture.path.replace('.db', '.lock');
 
