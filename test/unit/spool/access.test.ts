@@ -126,6 +126,19 @@ describe('a spool that is not ours to write', () => {
     expect(tryAsNobody(fixture.path)).toBe('ok');
   });
 
+  it.runIf(root)('is recovered where its group is one that its owner can’t give, which may then not read it', () => {
+    chownSync(fixture.directory, NOBODY, NOBODY);
+    const path = join(fixture.directory, 'spool.db');
+    expect(tryAsNobody(path)).toBe('ok');
+    for (const name of readdirSync(fixture.directory)) chownSync(join(fixture.directory, name), NOBODY, 0);
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 0xc3));
+    expect(tryAsNobody(path)).toBe('ok');
+    const setAside = readdirSync(fixture.directory).filter((name) => name.startsWith('spool.db.corrupt-'));
+    expect(setAside).toHaveLength(1);
+    const { uid, gid, mode } = statSync(path);
+    expect([uid, gid, mode & 0o7777]).toEqual([NOBODY, NOBODY, 0o600]);
+  });
+
   it.runIf(root)('is refused on a read-only filesystem', () => {
     const disk = join(fixture.directory, 'disk');
     mkdirSync(disk);
