@@ -293,7 +293,7 @@ describe('a lock file that is deleted under its holder', () => {
   });
 });
 
-describe('a database of something else at the spool’s path', () => {
+describe('a file of something else at the spool’s path', () => {
   it('is refused and left as it is, with nothing new beside it', () => {
     const other = openSqlite(fixture.path);
     other.exec('PRAGMA journal_mode = WAL; CREATE TABLE photos (id INTEGER PRIMARY KEY)');
@@ -303,6 +303,19 @@ describe('a database of something else at the spool’s path', () => {
     expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
     expect(readFileSync(fixture.path)).toEqual(before);
   });
+
+  it.each(['kafka:\n  brokers: [k:9092]\n', 'ä€😀 '.repeat(2000)])(
+    'is refused as well where it is a text, and left as it is: %.20j',
+    (text) => {
+      writeFileSync(fixture.path, text, { mode: 0o644 });
+      for (const purpose of ['agent', 'drain'] as const) {
+        expect(refusal(() => fixture.open({ purpose }))).toMatchObject({ code: 'SPOOL_FOREIGN' });
+      }
+      expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
+      expect(readFileSync(fixture.path, 'utf8')).toBe(text);
+      expect(statSync(fixture.path).mode & 0o777).toBe(0o644);
+    },
+  );
 
   it('is not what a spool looks like that came without its tail file', () => {
     appendSamples(fixture.open(), 1);
