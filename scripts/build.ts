@@ -19,7 +19,7 @@ import {
   statSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
 
@@ -136,12 +136,15 @@ async function buildIn(work: string): Promise<void> {
   }
 
   const unfinished = join(work, 'hostspool');
+  process.env.TMPDIR = work;
   const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
   await buildSea(script, {
     targets: [{ platform: 'linux', arch: process.arch, nodeRange: 'node24', output: unfinished }],
     nodePath: node,
     signature: false,
     seaConfig: {
+      // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
+      main: join('..', basename(script)),
       assets: {
         'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
         [DRIVER_ASSET]: driver,

@@ -7,6 +7,7 @@ import { HostspoolError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/units.ts';
 import { settingsError } from './problems.ts';
 import type { ResolvedSettings } from './resolve.ts';
+import { HOSTNAME } from './schema.ts';
 
 /** `kafka` is for commands that only talk to the brokers. */
 export type Need = ResolvedSettings['mode'] | 'kafka';
@@ -17,6 +18,7 @@ export function requireFor(need: Need, settings: ResolvedSettings): void {
   if (need !== 'local') problems.push(...kafkaProblems(settings));
   if (need !== 'kafka') problems.push(...spoolProblems(settings));
   if (need === 'writer') problems.push(...writerProblems(settings));
+  if (need === 'agent' || need === 'local') problems.push(...hostProblems(settings));
   const brokersMissing = need !== 'local' && settings.kafka.brokers.length === 0;
   if (brokersMissing && problems.length === 0) {
     throw new HostspoolError('KAFKA_BROKERS_MISSING', `${WHO[need]} needs kafka.brokers, and none is set`, {
@@ -55,6 +57,13 @@ function kafkaProblems({ kafka }: ResolvedSettings): string[] {
     }
   }
   return problems;
+}
+
+/** The system's own name went through no parser; one that the contract does not take makes every sample a dead letter. */
+function hostProblems({ collect: { hostname } }: ResolvedSettings): string[] {
+  if (HOSTNAME.test(hostname)) return [];
+  const shown = JSON.stringify(hostname);
+  return [`collect.hostname: the system’s, ${shown}, is not a host name of 1 to 255 characters; set one`];
 }
 
 function spoolProblems({ backoff, collect, spool, sqlite }: ResolvedSettings): string[] {

@@ -23,6 +23,9 @@ const PORT = { min: 1, max: 65_535 };
 const HOST = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s:,/\\[\\]@]+)';
 const PORT_NUMBER = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 const HOST_AND_PORT = new RegExp(`^${HOST}:${PORT_NUMBER}$`);
+/** What the wire contract takes for one, and no control characters; a pair of surrogates is one character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a host name must not have
+export const HOSTNAME = /^(?=.{1,255}$)([^\s\u0000-\u001f\u007f-\u009f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+$/;
 const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
 // Port 0 is any free one.
 const ADDRESS = new RegExp(`^$|^${HOST}:(0|${PORT_NUMBER})$`);
@@ -41,13 +44,11 @@ const collect = group('Sampling this host.', {
       'Time between two samples. Samples lie on the wall-clock grid of the interval, plus a splay that is stable per host.',
     live: true,
   }),
-  hostname: text('a host name of 1 to 255 characters', /^[^\0\s]{1,255}$/)
-    .optional()
-    .meta({
-      description: 'Name under which this host reports, and the key of its messages.',
-      derived: 'the system’s host name',
-      example: 'web-1.example.com',
-    }),
+  hostname: text('a host name of 1 to 255 characters', HOSTNAME).optional().meta({
+    description: 'Name under which this host reports, and the key of its messages.',
+    derived: 'the system’s host name',
+    example: 'web-1.example.com',
+  }),
   details: flag().prefault(false).meta({
     description:
       'Also send one entry per filesystem, network interface and disk. Makes a message several times as large.',

@@ -121,7 +121,7 @@ export class Spool {
       const permissions = new Permissions(files, options.group);
       refuseForeign(files);
       permissions.prepare();
-      lock = SpoolLock.take(files, ports);
+      lock = SpoolLock.take(files, ports, options.log);
       ports.reached('open:locked');
       spool = new Spool(options, files, permissions, lock);
       spool.#open();

@@ -39,6 +39,34 @@ describe('what a mode cannot do without', () => {
   });
 });
 
+describe('a name for the host', () => {
+  const started = (need: Need, hostname: string) => {
+    const { settings } = load({ flags: BROKERS });
+    return () => requireFor(need, { ...settings, collect: { ...settings.collect, hostname } });
+  };
+
+  it.each(['', ' web', 'a b', 'a\nb', 'a\u001b[31m', '\ud800x', 'x'.repeat(256)])(
+    'is wanted by agent and local mode where the system’s is none: %j',
+    (hostname) => {
+      expect(started('agent', hostname)).toThrow('set one');
+      expect(started('local', hostname)).toThrow('collect.hostname');
+      expect(started('kafka', hostname)).not.toThrow();
+      expect(started('writer', hostname)).not.toThrow('collect.hostname');
+    },
+  );
+
+  it.each(['web-1.example.com', '(none)', 'hôst-日本-😀', 'x'.repeat(255)])('may be %j', (hostname) => {
+    expect(started('agent', hostname)).not.toThrow();
+    expect(load({ flags: { 'collect.hostname': hostname } }).settings.collect.hostname).toBe(hostname);
+  });
+
+  it('is not taken from the settings with half of a character or a control character in it', () => {
+    for (const escaped of ['\\ud800x', 'a\\u001b[31m', 'a\\x7f']) {
+      expect(() => load({ yaml: `collect: { hostname: "${escaped}" }` })).toThrow('collect.hostname');
+    }
+  });
+});
+
 describe('settings that do not go together', () => {
   it.each([
     ['a certificate without its key', { 'kafka.tls.enabled': true, 'kafka.tls.cert': '/c' }, {}, 'kafka.tls.key'],
