@@ -1,6 +1,7 @@
 /** What sampling and its spool count, for /metrics: the same in an agent and in local mode. */
 import type { ResolvedSettings } from '../config/load.ts';
 import { labelled, type Readings } from '../ops/metrics-catalog.ts';
+import { LOSS_REASONS } from '../sample/note.ts';
 import type { ShippingState, Spool } from '../spool/spool.ts';
 import type { Sampling } from './sampling.ts';
 
@@ -18,8 +19,13 @@ export function samplingMetrics(sampling: Sampling, spool: Spool, { spool: bound
     hostspool_spool_capacity_bytes: bounds.max_bytes,
     hostspool_spool_oldest_age_seconds: spool.oldestAgeSeconds(),
     hostspool_spool_max_age_seconds: bounds.max_age / 1000,
-    hostspool_losses_total: labelled('reason', spool.losses()),
+    hostspool_losses_total: labelled('reason', everyReason(spool.losses())),
   };
+}
+
+/** Also those without a loss, so that a first one is an increase. */
+function everyReason(losses: ReadonlyMap<string, number>): Map<string, number> {
+  return new Map([...LOSS_REASONS.map((reason) => [reason, 0] as const), ...losses]);
 }
 
 /** The time of the last acknowledgement, in seconds since the epoch; null before the first. */

@@ -11,7 +11,7 @@ export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** The readings in the order of the catalog. */
 export async function exposition(readings: Readings): Promise<string> {
-  const { Registry } = await import('prom-client');
+  const { default: Registry } = await import('prom-client/lib/registry.js');
   const registry = new Registry();
   for (const [name, entry] of Object.entries(METRICS) as [MetricName, MetricEntry][]) {
     const reading = readings[name];

@@ -56,7 +56,7 @@ export class HttpServer {
   readonly #sockets = new Set<Duplex>();
   readonly #limits: HttpLimits;
 
-  private constructor(server: Server, listener: RequestListener, limits: HttpLimits, log: Log) {
+  private constructor(server: Server, listener: RequestListener, limits: HttpLimits) {
     this.#server = server;
     this.#limits = limits;
     server.maxConnections = limits.connections;
@@ -65,7 +65,6 @@ export class HttpServer {
     server.on('checkContinue', listener);
     server.on('connection', (socket: Duplex) => this.#connected(socket));
     server.on('clientError', (error, socket) => refuse(errorCode(error), socket));
-    server.on('error', (error) => log.debug({ event: 'http_error', err: error }));
     // What keeps a process alive is its service.
     server.unref();
   }
@@ -89,8 +88,10 @@ export class HttpServer {
       tls === undefined
         ? (await import('node:http')).createServer(options, listener)
         : (await import('node:https')).createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, listener);
-    const bounded = new HttpServer(server, listener, limits, log);
+    const bounded = new HttpServer(server, listener, limits);
     await bounded.#listen(address);
+    // Such as no descriptors left for another connection.
+    server.on('error', (error) => log.debug({ event: 'http_error', err: error }));
     return bounded;
   }
 
