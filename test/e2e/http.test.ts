@@ -8,12 +8,17 @@ import { createTopic } from '../support/broker.ts';
 import { type LogLine, RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 import { ask, askJson } from '../support/http-client.ts';
 import { preparePrometheusParser } from '../support/prometheus-parser.ts';
+import { TdsProcess } from '../support/tds/process.ts';
 
 const broker = inject('broker');
 const { parse, reason } = preparePrometheusParser();
 const promtool = spawnSync('promtool', ['--version']).status === 0;
 
-function start(scratch: Scratch, changes: Readonly<Record<string, string>> = {}): RunningExecutable {
+function start(
+  scratch: Scratch,
+  changes: Readonly<Record<string, string>> = {},
+  env: NodeJS.ProcessEnv = {},
+): RunningExecutable {
   const flags = {
     mode: 'local',
     config: '/dev/null',
@@ -23,7 +28,10 @@ function start(scratch: Scratch, changes: Readonly<Record<string, string>> = {})
     'spool.path': scratch.file('spool.db'),
     ...changes,
   };
-  return new RunningExecutable(Object.entries(flags).map(([name, value]) => `--${name}=${value}`));
+  return new RunningExecutable(
+    Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+    env,
+  );
 }
 
 async function portOf(running: RunningExecutable): Promise<number> {
@@ -184,6 +192,77 @@ describe.skipIf(!broker.available)(
       expect(text).toMatch(/hostspool_spool_depth [1-9]/);
       expect(text).toContain('hostspool_losses_total{reason="spool_full"} 0');
       expect(await askJson(port, '/status')).toMatchObject({ severity: 'warning', reason_codes: ['shipping_failing'] });
+    });
+  },
+);
+
+describe.skipIf(!broker.available)(
+  `a writer over HTTP${broker.available ? '' : ` (skipped: ${broker.reason})`}`,
+  () => {
+    if (!broker.available) return;
+    const writer = { mode: 'writer', 'writer.batch_timeout': '100ms', 'backoff.base': '50ms', 'backoff.cap': '200ms' };
+
+    it('is well while it loads, and tells of the fleet', async () => {
+      using scratch = new Scratch();
+      const topic = `http-${randomUUID()}`;
+      await createTopic(broker.bootstrap, topic, { partitions: 2 });
+      const to = { 'kafka.brokers': broker.bootstrap, 'kafka.topic': topic };
+      const sink = { 'writer.sink': 'sqlite', 'sqlite.path': scratch.file('metrics.db') };
+      await using agent = start(scratch, { mode: 'agent', 'collect.hostname': 'web-1', 'http.address': '', ...to });
+      await using loading = start(scratch, { ...writer, ...to, ...sink });
+      const port = await portOf(loading);
+      await until(async () => /hostspool_rows_inserted_total [1-9]/.test(await metrics(port)), 'rows were inserted');
+      await agent.end();
+      await until(async () => (await askJson(port, '/health')).status === 'ok', 'it is well');
+      expect(await askJson(port, '/health/ready')).toMatchObject({ code: 200 });
+      expect((await ask(port, '/status')).status).toBe(404);
+      const text = await metrics(port);
+      expect(text).toMatch(/hostspool_lag_messages{partition="1"} \d/);
+      expect(text).toContain('hostspool_partitions_assigned 2\n');
+      if (promtool) {
+        const { stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+        expect(`${stdout}${stderr}`).toBe('');
+      }
+      // The fleet is read anew after ten seconds; a writer that starts anew reads it at once.
+      await loading.end();
+      await using second = start(scratch, { ...writer, ...to, ...sink });
+      const fleet = await metrics(await portOf(second));
+      expect(fleet).toContain('hostspool_fleet_hosts 1\n');
+      expect(fleet).toContain('hostspool_fleet_samples_missing 0\n');
+      expect(fleet).toMatch(/hostspool_fleet_host_spool_depth{hostname="web-1"} \d/);
+    });
+
+    it('fails at once when the database refuses its login, and is well when it no longer does', async () => {
+      using scratch = new Scratch();
+      const topic = `http-${randomUUID()}`;
+      await createTopic(broker.bootstrap, topic, { partitions: 1 });
+      const to = { 'kafka.brokers': broker.bootstrap, 'kafka.topic': topic };
+      await using server = await TdsProcess.start({ directory: scratch.path, args: ['--password', 'hunter2'] });
+      const database = {
+        'sqlserver.port': String(server.port),
+        'sqlserver.user': 'hostspool',
+        'sqlserver.encrypt': 'false',
+      };
+      const env = { HOSTSPOOL_SQLSERVER_PASSWORD: 'hunter2' };
+      await using agent = start(scratch, { mode: 'agent', 'http.address': '', ...to });
+      await using loading = start(scratch, { ...writer, ...to, ...database }, env);
+      const port = await portOf(loading);
+      const healthIs = (code: number) => async () => (await askJson(port, '/health')).code === code;
+      await until(async () => /hostspool_rows_inserted_total [1-9]/.test(await metrics(port)), 'rows were inserted');
+
+      await server.tell('password', 'another one');
+      await server.tell('cut');
+      await until(healthIs(503), 'it says that it fails');
+      const { reasons } = await askJson(port, '/health');
+      expect(String(reasons)).toContain('SINK_LOGIN');
+      expect(await askJson(port, '/health/live')).toMatchObject({ code: 200 });
+      expect(await metrics(port)).toMatch(/hostspool_errors_total{kind="database"} [1-9]/);
+
+      await server.tell('password', 'hunter2');
+      await until(healthIs(200), 'it is well again');
+      await agent.end();
+      await loading.end();
+      expect(JSON.stringify(loading.lines)).not.toContain('hunter2');
     });
   },
 );
