@@ -163,6 +163,7 @@ is in the spool's age and depth.
 - \`http.tls.cert\` and \`http.tls.key\` make it HTTPS, 1.2 at least. It never falls back to plain HTTP.
 - Only GET and HEAD; a body is never read; 8 KiB of headers; one answer per connection, which lives 10 s at most whatever
   the client does; 64 connections at once. No answer has a stack or anything of the request in it.
+- \`/metrics\` and \`/status\` are worked out at most four times a second, however often they are asked for.
 - SIGHUP takes over all of \`http.*\`, and reads token and certificate again.
 - An address in use, or a certificate that can't be read, stops nothing: the log says it once (\`http_not_listening\`) and
   it is tried again, at most a minute and a few seconds apart. So a second agent on a host works with the default

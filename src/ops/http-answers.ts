@@ -4,11 +4,13 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { answerTo, type Condition, type HealthQuestion } from './condition.ts';
 import { CONTENT_TYPE, exposition } from './exposition.ts';
 import type { Readings } from './metrics-catalog.ts';
+import { SharedAnswer } from './shared-answer.ts';
 
 /** What there is to tell. */
 export interface Observed {
@@ -35,12 +37,15 @@ export class HttpAnswers {
   readonly #observed: Observed;
   readonly #log: Log;
   #tokenHash: Buffer | undefined;
-  /** The scrape under way: whoever asks meanwhile gets the same. */
-  #scrape: Promise<string> | undefined;
+  readonly #metrics: SharedAnswer;
+  readonly #status: SharedAnswer | undefined;
 
-  constructor(observed: Observed, token: string | undefined, log: Log) {
+  constructor(observed: Observed, token: string | undefined, clock: Clock, log: Log) {
+    const { status } = observed;
     this.#observed = observed;
     this.#log = log;
+    this.#metrics = new SharedAnswer(async () => exposition(await observed.metrics()), clock);
+    this.#status = status === undefined ? undefined : new SharedAnswer(async () => textOf(status()), clock);
     this.setToken(token);
   }
 
@@ -72,9 +77,9 @@ export class HttpAnswers {
       const answer = answerTo(question, this.#observed.condition());
       return json(answer.status === 'failed' ? 503 : 200, answer);
     }
-    const { status } = this.#observed;
-    if (path === '/metrics') return { status: 200, type: CONTENT_TYPE, body: await this.#metrics() };
-    if (path === '/status' && status !== undefined) return json(200, status());
+    if (path === '/metrics') return { status: 200, type: CONTENT_TYPE, body: await this.#metrics.get() };
+    const status = this.#status;
+    if (path === '/status' && status !== undefined) return { status: 200, body: await status.get() };
     const paths = [...Object.keys(QUESTIONS), '/metrics', ...(status === undefined ? [] : ['/status'])];
     return json(404, { error: 'there is nothing here', paths });
   }
@@ -85,17 +90,6 @@ export class HttpAnswers {
     // Hashes are of one length, so that nothing of the token's own shows in the time this takes.
     return timingSafeEqual(hashOf(token), this.#tokenHash);
   }
-
-  #metrics(): Promise<string> {
-    this.#scrape ??= this.#read().finally(() => {
-      this.#scrape = undefined;
-    });
-    return this.#scrape;
-  }
-
-  async #read(): Promise<string> {
-    return exposition(await this.#observed.metrics());
-  }
 }
 
 function hashOf(text: string): Buffer {
@@ -103,7 +97,11 @@ function hashOf(text: string): Buffer {
 }
 
 function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
-  return { status, body: `${JSON.stringify(body, undefined, 2)}\n`, headers };
+  return { status, body: textOf(body), headers };
+}
+
+function textOf(body: unknown): string {
+  return `${JSON.stringify(body, undefined, 2)}\n`;
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, type, body, headers }: Answer): void {

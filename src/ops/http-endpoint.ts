@@ -44,7 +44,7 @@ export class HttpEndpoint implements AsyncDisposable {
   private constructor(settings: HttpSettings, options: HttpEndpointOptions) {
     this.#settings = settings;
     this.#options = options;
-    this.#answers = new HttpAnswers(options.observed, settings.token, options.log);
+    this.#answers = new HttpAnswers(options.observed, settings.token, options.clock, options.log);
     this.#work = this.#open(settings, this.#stop.signal);
   }
 

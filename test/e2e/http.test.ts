@@ -1,8 +1,7 @@
 /** The endpoint of the built executable: asked as an operator, a Prometheus and a second agent would. */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { writeFileSync } from 'node:fs';
 import { describe, expect, inject, it } from 'vitest';
 import { createTopic } from '../support/broker.ts';
 import { type LogLine, RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
@@ -138,16 +137,6 @@ describe('local mode over HTTP', () => {
     expect(`${JSON.stringify(local.lines)}${local.stderr}`).not.toMatch(/(first|second)-token/);
   });
 
-  it('stops at once while clients hold connections open', async () => {
-    using scratch = new Scratch();
-    await using local = start(scratch);
-    const port = await portOf(local);
-    const sockets = Array.from({ length: 10 }, () => connect({ host: '127.0.0.1', port }));
-    for (const socket of sockets) socket.on('error', () => undefined).write('GET /health HTTP/1.1\r\n');
-    await until(() => sockets.every(({ bytesWritten }) => bytesWritten > 0), 'all are connected');
-    expect(await local.end()).toBe(0);
-  });
-
   it('listens nowhere with an empty address, and a warning comes with one that others can reach', async () => {
     using scratch = new Scratch();
     await using off = start(scratch, { 'http.address': '' });
@@ -266,13 +255,3 @@ describe.skipIf(!broker.available)(
     });
   },
 );
-
-it('an agent without an address never loads what an endpoint needs', () => {
-  // Held where it is decided: a static import would load it for everybody.
-  const sources = ['http-endpoint', 'http-server', 'http-answers', 'exposition'].map((name) =>
-    readFileSync(`${import.meta.dirname}/../../src/ops/${name}.ts`, 'utf8'),
-  );
-  for (const source of sources) {
-    expect(source).not.toMatch(/^import (?!type)[^;]*'(node:https?|prom-client[^']*)'/m);
-  }
-});

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -126,25 +126,21 @@ describe('the answers', () => {
     expect(await askJson(port, '/health')).toMatchObject({ code: 200 });
   });
 
-  it('are read once for all who ask while they are read', async () => {
-    let reads = 0;
-    const gate = Promise.withResolvers<void>();
+  it('are worked out once for all who ask within a moment', async () => {
+    let metrics = 0;
+    let statuses = 0;
     observed = {
       ...observed,
-      metrics: async () => {
-        reads++;
-        await gate.promise;
-        return { hostspool_spool_depth: reads };
-      },
+      metrics: () => ({ hostspool_spool_depth: ++metrics }),
+      status: () => ({ looks: ++statuses }),
     };
     const port = await portOf(start());
-    const first = ask(port, '/metrics');
-    await until(() => reads === 1, 'the first is being read');
-    const others = [ask(port, '/metrics'), ask(port, '/metrics')];
-    await askJson(port, '/health');
-    gate.resolve();
-    for (const { text } of await Promise.all([first, ...others])) expect(text).toContain('hostspool_spool_depth 1\n');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(port, '/metrics')));
+    for (const { text } of answers) expect(text).toContain('hostspool_spool_depth 1\n');
+    for (let asked = 0; asked < 5; asked++) expect(await askJson(port, '/status')).toEqual({ code: 200, looks: 1 });
+    clock.pass(250);
     expect((await ask(port, '/metrics')).text).toContain('hostspool_spool_depth 2\n');
+    expect(await askJson(port, '/status')).toEqual({ code: 200, looks: 2 });
   });
 });
 
@@ -358,4 +354,11 @@ describe('where it listens', () => {
     await until(() => endpoint.address !== undefined || clock.sleeping > 0, 'it listens, or there is no IPv6');
     if (endpoint.address !== undefined) expect(endpoint.address.address).toBe('::1');
   });
+});
+
+it('nothing of HTTP is loaded before somebody wants it: no file of it imports it at once', () => {
+  for (const name of ['http-endpoint', 'http-server', 'http-answers', 'exposition']) {
+    const source = readFileSync(join(import.meta.dirname, `../../../src/ops/${name}.ts`), 'utf8');
+    expect(source).not.toMatch(/^import (?!type)[^;]*'(node:https?|node:tls|prom-client[^']*)'/m);
+  }
 });

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { HttpEndpoint } from '../../../src/ops/http-endpoint.ts';
 import { until } from '../../support/executable.ts';
-import { FakeClock } from '../../support/fake-clock.ts';
 import { ask, askJson } from '../../support/http-client.ts';
 import { FakeHost, lost, type RunningWriter, WritingWorld } from './writing.ts';
 
@@ -19,7 +18,7 @@ beforeEach(async () => {
   writer = world.start();
   const observed = { condition: () => writer.writer.condition(), metrics: () => writer.writer.metrics() };
   const settings = { address: '127.0.0.1:0', token: undefined, tls: {} };
-  endpoint = HttpEndpoint.start(settings, { observed, clock: new FakeClock(), log: silentLog });
+  endpoint = HttpEndpoint.start(settings, { observed, clock: world.clock, log: silentLog });
   await until(() => endpoint.address !== undefined, 'the endpoint listens');
   port = endpoint.address?.port as number;
 });
