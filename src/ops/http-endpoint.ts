@@ -114,7 +114,8 @@ export class HttpEndpoint implements AsyncDisposable {
 
   async #listen({ address, tls }: HttpSettings): Promise<HttpServer> {
     const { log, limits = HTTP_LIMITS } = this.#options;
-    return HttpServer.listen(address, this.#answers.listener, await readTls(tls), limits, log);
+    const { listener } = this.#answers;
+    return HttpServer.listen(address, { listener, tls: await readTls(tls), limits, log });
   }
 
   async #renew(server: HttpServer, { tls }: HttpSettings): Promise<void> {

@@ -51,6 +51,13 @@ export async function readTls({ cert, key }: TlsFiles): Promise<TlsPair> {
   return pair;
 }
 
+export interface HttpServerOptions {
+  readonly listener: RequestListener;
+  readonly tls: TlsPair;
+  readonly limits: HttpLimits;
+  readonly log: Log;
+}
+
 export class HttpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
@@ -70,13 +77,7 @@ export class HttpServer {
   }
 
   /** Listens on `host:port`; rejects with HTTP_ADDRESS_IN_USE or HTTP_LISTEN. */
-  static async listen(
-    address: string,
-    listener: RequestListener,
-    tls: TlsPair,
-    limits: HttpLimits,
-    log: Log,
-  ): Promise<HttpServer> {
+  static async listen(address: string, { listener, tls, limits, log }: HttpServerOptions): Promise<HttpServer> {
     const options = {
       maxHeaderSize: limits.headerBytes,
       // The timer of each connection is stricter; Node's own would look at all of them every now and then.

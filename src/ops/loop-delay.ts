@@ -10,7 +10,7 @@ const EVERY_MS = 500;
 export class LoopDelay {
   readonly #clock: Clock;
   readonly #delays = new Histogram(DELAY_BOUNDS);
-  #timer: NodeJS.Timeout | undefined;
+  #takeBack: (() => void) | undefined;
   #closed = false;
 
   constructor(clock: Clock) {
@@ -19,21 +19,20 @@ export class LoopDelay {
 
   /** In seconds. */
   read(): Histogram {
-    if (this.#timer === undefined && !this.#closed) this.#start();
+    if (this.#takeBack === undefined && !this.#closed) this.#measure();
     return this.#delays;
   }
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#takeBack?.();
   }
 
-  #start(): void {
-    let last = this.#clock.monotonic();
-    this.#timer = setInterval(() => {
-      const now = this.#clock.monotonic();
-      this.#delays.observe(Math.max(0, now - last - EVERY_MS) / 1000);
-      last = now;
-    }, EVERY_MS).unref();
+  #measure(): void {
+    const due = this.#clock.monotonic() + EVERY_MS;
+    this.#takeBack = this.#clock.after(EVERY_MS, () => {
+      this.#delays.observe(Math.max(0, this.#clock.monotonic() - due) / 1000);
+      this.#measure();
+    });
   }
 }
