@@ -17,6 +17,8 @@ const sqlAsText = {
 export default defineConfig({
   plugins: [sqlAsText],
   test: {
+    // A condition that is waited for comes when the machine gets to it; only one that never comes should take so long.
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       {

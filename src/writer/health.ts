@@ -44,6 +44,11 @@ export class Health {
     this.#behindSince ??= this.#clock.monotonic();
   }
 
+  /** What waited was left to others. */
+  dropped(): void {
+    this.#behindSince = undefined;
+  }
+
   /** A load succeeded; `isBehind`: there is more. */
   progress(isBehind: boolean): void {
     this.#behindSince = isBehind ? this.#clock.monotonic() : undefined;

@@ -5,15 +5,17 @@
  *      ▲                                                              ├─ fenced ────▶ the session reads the offsets
  *      ├── accounts read again ◀──────────────────────── stale ───────┤
  *      ├── wait (load-failure.ts says how long) ◀──────── error ──────┤
- *      └── guilty rows become dead letters ◀───────────── data ───────┘
+ *      ├── guilty rows become dead letters ◀───────────── data ───────┤
+ *      └── too large: less at a time ◀── no answer in time, again ────┘
  *
  * After an error nobody knows whether it was committed. The same batch is loaded again; if it was, its offsets have
  * moved, and the fence says so. Accounts that were cached are forgotten whenever a load is not known to be committed.
- * A batch leaves this loop committed, fenced, or abandoned because its session has ended; never dropped.
+ * A batch leaves this loop committed, fenced, too large for what the database can do now, or abandoned because its
+ * session has ended; never dropped.
  */
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
-import { asError } from '../lib/errors.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
 import { Histogram, LOAD_BOUNDS, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import type { DecodedSample } from '../sample/decode.ts';
@@ -26,7 +28,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import { Explanations } from './explanations.ts';
 import { findGuiltyRows, type GuiltyRow } from './guilty-rows.ts';
 import type { Batch } from './intervals.ts';
-import { failureKind } from './load-failure.ts';
+import { failureKind, isOfSize } from './load-failure.ts';
 import type { Patience } from './patience.ts';
 
 export interface LoaderOptions {
@@ -43,11 +45,16 @@ export interface LoaderOptions {
   readonly log: Log;
 }
 
-/** `abandoned`: the session ended first; what the database has of the batch is not known. */
-export type LoadEnd = 'committed' | 'fenced' | 'abandoned';
+/**
+ * `too_large`: it came to nothing, as far as is known, and less at a time may pass. `abandoned`: the session ended first.
+ * In either case nobody knows whether the database has it.
+ */
+export type LoadEnd = 'committed' | 'fenced' | 'too_large' | 'abandoned';
 
 /** After so many failures in a row that nobody can name it may be the rows. */
 const UNKNOWN_IN_A_ROW = 3;
+/** After so many failures that a smaller load may escape, it is tried. */
+const LARGE_IN_A_ROW = 2;
 /** So many rows in a row, without one that was taken, are not all guilty. */
 const GUILTY_IN_A_ROW = 10;
 /** How much the newest load counts in the mean time of a load. */
@@ -101,6 +108,7 @@ export class Loader {
   /** Never rejects. */
   async load(batch: Batch, signal: AbortSignal): Promise<LoadEnd> {
     let unknown = 0;
+    let large = 0;
     while (!signal.aborted) {
       const composed = compose(batch, this.#oldest());
       if (!(await this.#sendDeadLetters(composed, signal))) break;
@@ -108,20 +116,26 @@ export class Loader {
         const outcome = await this.#attempt(composed);
         if (outcome.kind === 'committed') this.#batches.observe(sizeOf(batch));
         if (outcome.kind !== 'stale') return outcome.kind;
-        this.#options.log.debug({ event: 'load_stale', runs: outcome.runs.length });
+        await this.#stale(outcome.runs, signal);
       } catch (thrown) {
         const error = asError(thrown);
         const kind = failureKind(error);
         unknown = kind === 'unknown' ? unknown + 1 : 0;
         const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;
-        if (!mayBeRows) await this.#options.patience.failed('load_failed', error, signal);
-        else if (await this.#lookForGuilty(batch, composed, error, signal)) return 'fenced';
+        if (mayBeRows) {
+          const end = await this.#lookForGuilty(batch, composed, error, signal);
+          if (end !== undefined) return end;
+        } else {
+          await this.#options.patience.failed('load_failed', error, signal);
+          large = isOfSize(error) ? large + 1 : 0;
+          if (large >= LARGE_IN_A_ROW && canBeLess(batch, signal)) return 'too_large';
+        }
       }
     }
     return 'abandoned';
   }
 
-  /** Runs have unexplained gaps that a hole may explain. */
+  /** Runs may have unexplained gaps that a hole explains. */
   get explanationsDue(): boolean {
     return this.#explanations.due;
   }
@@ -131,11 +145,19 @@ export class Loader {
     const nothing = { rows: [], samples: [], events: [], holes: [], deadLetters: [] };
     try {
       const outcome = await this.#attempt({ ...nothing, moves: [move] });
-      return outcome.kind === 'stale' ? 'abandoned' : outcome.kind;
+      if (outcome.kind !== 'stale') return outcome.kind;
+      await this.#stale(outcome.runs, signal);
+      return 'abandoned';
     } catch (error) {
       await this.#options.patience.failed('load_failed', asError(error), signal);
       return 'abandoned';
     }
+  }
+
+  async #stale(runs: readonly string[], signal: AbortSignal): Promise<void> {
+    const message = `another writer has written the accounts of ${runs.length} of the same runs, first ${runs[0]}`;
+    const error = new HostspoolError('SINK_STALE', message, { retryable: true });
+    await this.#options.patience.failed('load_stale', error, signal);
   }
 
   #oldest(): number {
@@ -168,6 +190,7 @@ export class Loader {
       const startedAt = clock.monotonic();
       const hosts = hostChanges(samples, changes);
       const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
+      if (outcome.kind === 'fenced') this.#explanations.doubt();
       if (outcome.kind !== 'committed') return outcome;
       known = true;
       const ms = clock.monotonic() - startedAt;
@@ -205,10 +228,15 @@ export class Loader {
   }
 
   /**
-   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers
-   * whether the fence was met instead.
+   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers how
+   * the load ends, where it does: the fence was met, or all rows are taken, only not all at once.
    */
-  async #lookForGuilty(batch: Batch, composed: Composed, error: Error, signal: AbortSignal): Promise<boolean> {
+  async #lookForGuilty(
+    batch: Batch,
+    composed: Composed,
+    error: Error,
+    signal: AbortSignal,
+  ): Promise<LoadEnd | undefined> {
     const { patience, log } = this.#options;
     try {
       const findings = await findGuiltyRows(composed.rows, (rows) => this.#rehearse(rows, composed));
@@ -217,15 +245,16 @@ export class Loader {
       this.#guiltyInARow = isAll ? this.#guiltyInARow + guilty.length : 0;
       if (guilty.length === 0 || this.#guiltyInARow > GUILTY_IN_A_ROW) {
         await patience.failed('load_refused', findings.kind === 'rows' ? error : findings.error, signal, 'data');
+        if (findings.kind === 'rows' && guilty.length === 0 && canBeLess(batch, signal)) return 'too_large';
       } else {
         log.error({ event: 'rows_refused', rows: guilty.length, of: composed.rows.length, err: guilty[0]?.error });
         condemn(batch, guilty);
       }
     } catch (thrown) {
-      if (thrown instanceof Fenced) return true;
+      if (thrown instanceof Fenced) return 'fenced';
       await patience.failed('load_failed', asError(thrown), signal);
     }
-    return false;
+    return undefined;
   }
 
   async #rehearse(rows: readonly DecodedSample[], { moves }: Composed): Promise<void> {
@@ -234,6 +263,10 @@ export class Loader {
     const outcome = await sink.load({ ...reader, ...nothing, rows, offsets: moves, rehearsal: true });
     if (outcome.kind === 'fenced') throw new Fenced('another writer has moved the offsets');
   }
+}
+
+function canBeLess({ messages }: Batch, signal: AbortSignal): boolean {
+  return messages > 1 && !signal.aborted;
 }
 
 function condemn(batch: Batch, guilty: readonly GuiltyRow[]): void {

@@ -45,6 +45,8 @@ export interface WriterPorts {
   readonly log: Log;
 }
 
+/** Beyond the longest request and the longest wait between two. */
+const SILENCE_MS = 30_000;
 const NOT_JOINED = new Error('this writer is not in the consumer group');
 
 export class Writer implements Service {
@@ -216,7 +218,7 @@ export class Writer implements Service {
 
   async #use(session: GroupSession): Promise<void> {
     if (this.#stopping) return this.#leave.abort();
-    const { writer } = this.#settings;
+    const { writer, kafka, backoff } = this.#settings;
     const { sink, clock, log } = this.#ports;
     const run = new SessionRun(session, {
       reader: this.#reader,
@@ -227,19 +229,21 @@ export class Writer implements Service {
       batchSize: writer.batch_size,
       batchTimeout: writer.batch_timeout,
       load: { messages: writer.batch_max, bytes: writer.buffer_bytes / 2 },
+      silenceLimit: kafka.request_timeout + backoff.cap + SILENCE_MS,
       clock,
       log,
     });
     this.#session = run;
     this.#health.well('kafka');
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
-    this.#work = work.catch(() => undefined);
+    this.#work = work.catch((error: unknown) => log.error({ event: 'session_failed', err: asError(error) }));
     try {
       await Promise.race([work, aborted(session.ended)]);
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;
       this.#health.failed('kafka', NOT_JOINED);
+      this.#health.dropped();
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });
     }

@@ -160,6 +160,11 @@ export class FakeConsumer implements GroupConsumer {
     this.#session?.failFetch(error);
   }
 
+  /** The session fetches no more, and says nothing. */
+  stall(): void {
+    this.#session?.stall();
+  }
+
   async consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.#assigned === undefined) {
@@ -189,6 +194,7 @@ class Session implements FakeSession {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #failure: HostspoolError | undefined;
+  #stalled = false;
   target: FetchTarget | undefined;
 
   constructor(
@@ -216,6 +222,10 @@ class Session implements FakeSession {
     this.#wake.abort();
   }
 
+  stall(): void {
+    this.#stalled = true;
+  }
+
   failFetch(error: HostspoolError): void {
     this.#failure = error;
     this.#wake.abort();
@@ -230,6 +240,10 @@ class Session implements FakeSession {
     const forget = this.#log.onChange(() => this.#wake.abort());
     while (!this.ended.aborted) {
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
+      if (this.#stalled) {
+        await this.#clock.sleep(Number.POSITIVE_INFINITY, this.ended);
+        continue;
+      }
       const positions = target.positions(this.partitions);
       let progress = false;
       for (const [partition, position] of positions) progress = this.#answer(target, partition, position) || progress;
