@@ -245,7 +245,8 @@ describe.skipIf(!broker.available)(
       const { reasons } = await askJson(port, '/health');
       expect(String(reasons)).toContain('SINK_LOGIN');
       expect(await askJson(port, '/health/live')).toMatchObject({ code: 200 });
-      expect(await metrics(port)).toMatch(/hostspool_errors_total{kind="database"} [1-9]/);
+      const failures = /hostspool_errors_total{kind="database"} [1-9]/;
+      await until(async () => failures.test(await metrics(port)), 'the failures are counted');
 
       await server.tell('password', 'hunter2');
       await until(healthIs(200), 'it is well again');
