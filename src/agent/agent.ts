@@ -12,13 +12,18 @@ import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Condition } from '../ops/condition.ts';
+import { labelled, type Readings } from '../ops/metrics-catalog.ts';
 import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import type { SpoolSnapshot } from '../spool/snapshot.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openShipper } from './open-shipper.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
+import { samplingCondition } from './sampling-condition.ts';
+import { acknowledgedAt, samplingMetrics } from './sampling-metrics.ts';
 import type { Shipper } from './shipper.ts';
 
 export class Agent implements Service {
@@ -101,6 +106,38 @@ export class Agent implements Service {
     this.#settings = settings;
   }
 
+  condition(): Condition {
+    const { max_bytes, max_age } = this.#settings.spool;
+    return samplingCondition({
+      sampling: this.#sampling,
+      spool: this.#spool,
+      target: 'Kafka',
+      shipping: this.#shipper.state,
+      maxBytes: max_bytes,
+      maxAge: max_age,
+      clock: this.#clock,
+    });
+  }
+
+  metrics(): Readings {
+    const { state, shipped, failures, refused, latency, batches } = this.#shipper;
+    const errors = [...this.#sampling.errorsByKind, ['kafka', failures], ['refused', refused]] as const;
+    return {
+      ...samplingMetrics(this.#sampling, this.#spool, this.#settings),
+      hostspool_errors_total: labelled('kind', errors),
+      hostspool_backoff_failures: labelled('target', [['kafka', state.failures]]),
+      hostspool_last_acknowledgement_timestamp_seconds: acknowledgedAt(state),
+      hostspool_messages_sent_total: shipped,
+      hostspool_ship_latency_seconds: latency,
+      hostspool_batch_messages: batches,
+    };
+  }
+
+  /** What `hostspool status` would see; undefined while the spool can't be read. */
+  look(): SpoolSnapshot | undefined {
+    return this.#spool.look();
+  }
+
   #counters(): StatsReading {
     return {
       totals: { taken: this.#sampling.taken, shipped: this.#shipper.shipped },
@@ -108,7 +145,7 @@ export class Agent implements Service {
         errors: this.#sampling.errors + this.#shipper.failures + this.#shipper.refused,
         missed_ticks: this.#sampling.missedTicks,
       },
-      means: { mean_ship_latency_ms: [this.#shipper.latencySum, this.#shipper.shipped] },
+      means: { mean_ship_latency_ms: [this.#shipper.latency.sum * 1000, this.#shipper.shipped] },
       gauges: { spool_depth: this.#spool.depth, spool_bytes: this.#spool.bytes },
     };
   }

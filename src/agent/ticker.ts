@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
+import { DELAY_BOUNDS, Histogram } from '../lib/histogram.ts';
 
 export interface Tick {
   /** Wall clock, ms since the epoch. */
@@ -31,7 +32,9 @@ export class Ticker {
   #splay: number;
   #offset: number;
   #readAt: number;
+  readonly #delays = new Histogram(DELAY_BOUNDS);
   #missed = 0;
+  #tickedAt: number | undefined;
   /** The interval is another than the wait was for. */
   #anew = false;
   /** Ends the wait that is under way. */
@@ -49,6 +52,16 @@ export class Ticker {
   /** Grid points that went by without a tick. */
   get missed(): number {
     return this.#missed;
+  }
+
+  /** How late ticks came: what the event loop was held up, in seconds. */
+  get delays(): Histogram {
+    return this.#delays;
+  }
+
+  /** When the last tick came, by the monotonic clock; undefined before the first. */
+  get tickedAt(): number | undefined {
+    return this.#tickedAt;
   }
 
   /** Changes the interval, in ms; the wait that is under way is computed anew. */
@@ -72,8 +85,11 @@ export class Ticker {
         due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
         continue;
       }
-      if (this.#expectedNow() < due) continue; // a timer may fire a fraction of a millisecond early
+      const late = this.#expectedNow() - due;
+      if (late < 0) continue; // a timer may fire a fraction of a millisecond early
+      this.#delays.observe(late / 1000);
       const steppedMs = this.#readStep();
+      this.#tickedAt = this.#readAt;
       const at = this.#clock.now();
       await work({ at, steppedMs });
       const ticked = this.#gridIndex(steppedMs === 0 ? due : at);

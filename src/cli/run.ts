@@ -2,16 +2,19 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
-import { SystemClock } from '../lib/clock.ts';
+import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
+import type { Observed } from '../ops/http-answers.ts';
+import { HttpEndpoint } from '../ops/http-endpoint.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
+import { processMetrics } from '../ops/process-metrics.ts';
 import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { openWriter } from '../writer/open-writer.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
-import { runStatus, statusOptions } from './status.ts';
+import { liveStatus, runStatus, statusOptions } from './status.ts';
 
 export const runCommand: CommandModule = {
   command: '$0',
@@ -44,17 +47,25 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
   for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
 
   let current = loaded;
-  let service: Service | undefined;
+  let taking: Taking | undefined;
   // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (service !== undefined) current = reload(argv, loaded, current, service, log);
+    if (taking !== undefined) current = reload(argv, loaded, current, taking, log);
   });
-  service = openService(loaded, log);
+  const clock = new SystemClock();
+  const service = openService(loaded, clock, log);
+  await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
+  taking = { service, endpoint };
   await service.run(signals.stop);
 }
 
-function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
-  const clock = new SystemClock();
+/** Who takes over new settings. */
+interface Taking {
+  readonly service: Service;
+  readonly endpoint: HttpEndpoint;
+}
+
+function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Service {
   switch (settings.mode) {
     case 'agent':
       return Agent.open(settings, clock, log);
@@ -65,12 +76,25 @@ function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
   }
 }
 
+/** What the endpoint tells of a service. */
+function observe(service: Service, { settings }: LoadedSettings): Observed {
+  const observed: Observed = {
+    condition: () => service.condition(),
+    metrics: async () => ({
+      ...processMetrics(settings.mode, service.condition()),
+      ...(await service.metrics()),
+    }),
+  };
+  if (!(service instanceof Agent || service instanceof LocalMode)) return observed;
+  return { ...observed, status: () => liveStatus(service.look(), settings.spool.path) };
+}
+
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */
 function reload(
   argv: ArgumentsCamelCase,
   started: LoadedSettings,
   current: LoadedSettings,
-  service: Service,
+  { service, endpoint }: Taking,
   log: LeveledLog,
 ): LoadedSettings {
   try {
@@ -78,6 +102,7 @@ function reload(
     requireFor(loaded.settings.mode, loaded.settings);
     const changes = liveChanges(started.settings, current.settings, loaded.settings);
     service.apply(loaded.settings);
+    endpoint.apply(loaded.settings.http);
     log.setLevel(loaded.settings.log.level);
     log.info({ event: 'settings_reloaded', changed: Object.keys(changes.live) });
     if (changes.restart.length > 0) {

@@ -274,12 +274,45 @@ const sqlite = group('The SQLite database of local mode, and of a writer with wr
   }),
 });
 
+const httpTls = group('TLS of the endpoint.', {
+  cert: path().optional().meta({
+    description:
+      'PEM file of the certificate, with its chain. With it the endpoint speaks HTTPS. Goes with http.tls.key.',
+    example: '/etc/hostspool/http.pem',
+    live: true,
+  }),
+  key: path().optional().meta({
+    description: 'PEM file of its private key. Goes with http.tls.cert.',
+    example: '/etc/hostspool/http.key',
+    live: true,
+  }),
+});
+
 const http = group('Health and metrics over HTTP.', {
   address: text('host:port, or empty for off', ADDRESS).optional().meta({
-    description: 'Where to listen. Empty is off. This version listens nowhere yet.',
+    description:
+      'Where to listen. Empty is off. While the address is in use it is tried again; nothing else waits for it.',
     derived: '127.0.0.1:9464, or 127.0.0.1:9465 for a writer',
     example: '127.0.0.1:9464',
+    live: true,
   }),
+  token: secret().optional().meta({
+    description: 'What a client must send as `Authorization: Bearer …`. Without it every client is answered.',
+    example: '{ file: /etc/hostspool/http.token }',
+    live: true,
+  }),
+  tls: httpTls,
+  fleet_hosts: integer({ min: 0, max: 10_000 }).prefault(100).meta({
+    description:
+      'How many hosts a writer’s /metrics names, those furthest behind first. 0 = none, only the totals of the fleet.',
+    live: true,
+  }),
+  fleet_silent_after: duration({ min: SECOND, max: 365 * DAY })
+    .prefault('5m')
+    .meta({
+      description: 'Age of its newest sample after which a host counts as silent in a writer’s /metrics.',
+      live: true,
+    }),
 });
 
 const log = group('The log: JSON lines on standard output.', {

@@ -1,9 +1,15 @@
 /** What runs until it is told to stop, and takes new settings meanwhile: the agent, the writer, local mode. */
 import type { ResolvedSettings } from '../config/load.ts';
+import type { Condition } from './condition.ts';
+import type { Readings } from './metrics-catalog.ts';
 
 export interface Service {
   /** Runs until `stop` aborts, then closes everything it opened. */
   run(stop: AbortSignal): Promise<void>;
   /** Takes over the settings that can change live. */
   apply(settings: ResolvedSettings): void;
+  /** How it is now. */
+  condition(): Condition;
+  /** What it counts, read now. */
+  metrics(): Readings | Promise<Readings>;
 }

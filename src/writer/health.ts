@@ -60,6 +60,13 @@ export class Health {
     this.#failing.set(organ, { since: this.#failing.get(organ)?.since ?? this.#clock.monotonic(), error });
   }
 
+  /** What fails and is tried again, a sentence each; it may pass. */
+  concerns(): string[] {
+    return [...this.#failing]
+      .filter(([organ]) => !this.#ills.has(organ))
+      .map(([organ, { error }]) => `${organ}: ${error.message}`);
+  }
+
   report(): HealthReport {
     const now = this.#clock.monotonic();
     const reasons = [...this.#ills.values()];

@@ -16,6 +16,7 @@
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { Histogram, LOAD_BOUNDS, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import type { DecodedSample } from '../sample/decode.ts';
 import { AccountCache } from '../sink/account-cache.ts';
@@ -69,6 +70,8 @@ export class Loader {
   #guiltyInARow = 0;
   #counts = { loads: 0, loaded: 0, duplicates: 0, loadMs: 0 };
   #meanMs = 0;
+  readonly #durations = new Histogram(LOAD_BOUNDS);
+  readonly #batches = new Histogram(SIZE_BOUNDS);
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -79,6 +82,16 @@ export class Loader {
   /** Loads committed since the start, rows inserted, rows that were there already, and the time of all loads, ms. */
   get counts(): Readonly<{ loads: number; loaded: number; duplicates: number; loadMs: number }> {
     return this.#counts;
+  }
+
+  /** Time of each load committed, in seconds. */
+  get durations(): Histogram {
+    return this.#durations;
+  }
+
+  /** Messages in each load committed. */
+  get batches(): Histogram {
+    return this.#batches;
   }
 
   /** How long a load takes lately, ms. */
@@ -101,6 +114,7 @@ export class Loader {
       if (!(await this.#sendDeadLetters(composed, signal))) break;
       try {
         const outcome = await this.#attempt(composed);
+        if (outcome.kind === 'committed') this.#batches.observe(sizeOf(batch));
         if (outcome.kind !== 'stale') return outcome.kind;
         await this.#stale(outcome.runs, signal);
       } catch (thrown) {
@@ -204,6 +218,7 @@ export class Loader {
 
   #count({ inserted, duplicates }: { inserted: number; duplicates: number }, ms: number): void {
     const { loads, loadMs } = this.#counts;
+    this.#durations.observe(ms / 1000);
     this.#meanMs = loads === 0 ? ms : this.#meanMs + NEWEST * (ms - this.#meanMs);
     this.#counts = {
       loads: loads + 1,
@@ -264,6 +279,10 @@ function condemn(batch: Batch, guilty: readonly GuiltyRow[]): void {
       if (error !== undefined) refuse(chunk, index, error);
     }
   }
+}
+
+function sizeOf({ parts }: Batch): number {
+  return parts.flatMap(({ slices }) => slices).reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 function isStill({ expected, epoch, next }: OffsetMove): boolean {

@@ -15,11 +15,15 @@ import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Condition } from '../ops/condition.ts';
+import { LoopDelay } from '../ops/loop-delay.ts';
+import { labelled, type Readings } from '../ops/metrics-catalog.ts';
 import type { Service } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader, Sink } from '../sink/sink.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { Fleet } from './fleet.ts';
 import { Health, type HealthReport, type Organ } from './health.ts';
 import { LagWarning, sum } from './lag-warning.ts';
 import { Loader } from './loader.ts';
@@ -30,7 +34,7 @@ import { SessionRun } from './session-run.ts';
 /** What the writer works with; tests bring their own. */
 export interface WriterPorts {
   readonly consumer: GroupConsumer;
-  readonly sink: Sink & Pick<SampleDatabase, 'expire'>;
+  readonly sink: Sink & Pick<SampleDatabase, 'expire' | 'listHosts'>;
   /** Brings the database to its schema; rejects with a HostspoolError. */
   readonly prepare: () => Promise<void>;
   readonly deadLetters: DeadLetters;
@@ -54,6 +58,8 @@ export class Writer implements Service {
   readonly #loader: Loader;
   readonly #stats: StatsLine;
   readonly #lagWarning: LagWarning;
+  readonly #fleet: Fleet;
+  readonly #delays: LoopDelay;
   readonly #leave = new AbortController();
   readonly #giveUp = new AbortController();
   #settings: ResolvedSettings;
@@ -83,6 +89,8 @@ export class Writer implements Service {
       log,
     });
     this.#stats = new StatsLine(() => this.#reading(), clock, log);
+    this.#fleet = new Fleet(() => sink.listHosts(), clock);
+    this.#delays = new LoopDelay(clock);
     this.#lagWarning = new LagWarning(() => this.#session?.lag ?? new Map(), lag.warn, clock, log);
   }
 
@@ -128,6 +136,51 @@ export class Writer implements Service {
   /** Whether the writer does its work, and if not, why. */
   health(): HealthReport {
     return this.#health.report();
+  }
+
+  /**
+   * A writer that waits for its database or for Kafka is alive, however long it waits: restarting it would change
+   * nothing. That it does its work is for the other answers.
+   */
+  condition(): Condition {
+    const { reasons } = this.#health.report();
+    const isIn = this.#session !== undefined;
+    return {
+      stuck: [],
+      failed: reasons,
+      degraded: reasons.length > 0 ? [] : this.#health.concerns(),
+      unready: this.#stopping ? ['it is stopping'] : isIn ? [] : [NOT_JOINED.message],
+    };
+  }
+
+  async metrics(): Promise<Readings> {
+    const { loaded, duplicates } = this.#loader.counts;
+    const session = this.#session;
+    const patience = [
+      ['database', this.#patience],
+      ['dead_letters', this.#letterPatience],
+    ] as const;
+    return {
+      hostspool_event_loop_delay_seconds: this.#delays.read(),
+      hostspool_errors_total: labelled(
+        'kind',
+        patience.map(([kind, { errors }]) => [kind, errors]),
+      ),
+      hostspool_backoff_failures: labelled(
+        'target',
+        patience.map(([target, { failures }]) => [target, failures]),
+      ),
+      hostspool_messages_received_total: this.#receivedBefore + (session?.received ?? 0),
+      hostspool_rows_inserted_total: loaded,
+      hostspool_duplicates_dropped_total: duplicates,
+      hostspool_load_duration_seconds: this.#loader.durations,
+      hostspool_batch_messages: this.#loader.batches,
+      hostspool_dead_letters_total: this.#ports.deadLetters.sent,
+      hostspool_lag_messages: labelled('partition', session?.lag ?? []),
+      hostspool_partitions_assigned: session?.lag.size ?? 0,
+      hostspool_messages_waiting: session?.waiting.messages ?? 0,
+      ...(await this.#fleet.read(this.#settings.http)),
+    };
   }
 
   /** Answers false when it is to stop first. What only waits for a connection is waited for. */
@@ -208,6 +261,7 @@ export class Writer implements Service {
     await this.#ports.sink.close();
     this.#stats.write();
     this.#stats.close();
+    this.#delays.close();
     this.#ports.log.info({ event: 'writer_stopped' });
   }
 

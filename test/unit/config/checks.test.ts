@@ -113,6 +113,36 @@ describe('settings that do not go together', () => {
   });
 });
 
+describe('an endpoint that others can reach', () => {
+  const warnings = (flags: Record<string, unknown>, env = {}) => load({ flags, env }).warnings.join('\n');
+  const TOKEN = { HOSTSPOOL_HTTP_TOKEN: 'hunter2' };
+
+  it.each(['0.0.0.0:9464', '[::]:9464', '10.0.0.1:9464', 'web-1:9464', '128.0.0.1:9464', '127.0.0.1.example.com:80'])(
+    'is a warning without a token, and without TLS for it: %s',
+    (address) => {
+      expect(warnings({ 'http.address': address })).toContain('http.token');
+      expect(warnings({ 'http.address': address }, TOKEN)).toContain('http.tls');
+      const tls = { 'http.tls.cert': '/c', 'http.tls.key': '/k' };
+      expect(warnings({ 'http.address': address, ...tls }, TOKEN)).toBe('');
+    },
+  );
+
+  it.each(['', '127.0.0.1:9464', '127.1.2.3:0', 'localhost:9464', '[::1]:9464'])('is none at %s', (address) => {
+    expect(warnings({ 'http.address': address })).toBe('');
+  });
+
+  it('needs certificate and key together', () => {
+    expect(check('local', { 'http.tls.cert': '/c' })?.message).toContain('http.tls.key');
+    expect(check('agent', { ...BROKERS, 'http.tls.key': '/k' })?.message).toContain('http.tls.cert');
+  });
+
+  it('takes a token that nobody sees on a command line', () => {
+    expect(() => load({ flags: { 'http.token': 'hunter2' } })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+});
+
 describe('what a reload changes', () => {
   const before = load({ flags: BROKERS }).settings;
   const changes = (flags: Record<string, unknown>, env = {}) =>
@@ -140,5 +170,7 @@ describe('what a reload changes', () => {
 
   it('names a secret that changed, without its value', () => {
     expect(changes({}, SECRET)).toEqual({ live: {}, restart: ['kafka.sasl.password'] });
+    const live = changes({}, { HOSTSPOOL_HTTP_TOKEN: 'hunter2' });
+    expect(live).toEqual({ live: { 'http.token': '[secret]' }, restart: [] });
   });
 });
