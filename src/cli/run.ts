@@ -45,7 +45,16 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
   requireFor(loaded.settings.mode, loaded.settings);
   const log = await openLog(loaded.settings.log);
   for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
+  try {
+    await serve(argv, loaded, log);
+  } catch (error) {
+    // It is told on standard error as well; but whoever collects the log should find there why it ends.
+    log.error({ event: 'ended_by_error', err: asError(error) });
+    throw error;
+  }
+}
 
+async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: LeveledLog): Promise<void> {
   let current = loaded;
   let taking: Taking | undefined;
   // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.

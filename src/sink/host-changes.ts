@@ -11,7 +11,7 @@ export interface HostChange {
   readonly hostname: string;
   /** Timestamp of the oldest sample of this load, ms since the epoch; null: the load has none, only notes. */
   readonly first_seen: number | null;
-  /** Of the newest. */
+  /** Of the newest, at most the time of the load: a host whose clock was ahead once must be able to fall silent. */
   readonly last_seen: number | null;
   /** The agent as the newest sample tells. */
   readonly agent_version: string | null;
@@ -29,8 +29,12 @@ const DEPTH = fieldIndex('spool_depth');
 const BYTES = fieldIndex('spool_bytes');
 const AGE = fieldIndex('spool_oldest_age_seconds');
 
-/** One change per host that the samples (duplicates included) or the accounts tell about. */
-export function hostChanges(samples: Iterable<DecodedSample>, accounts: readonly AccountChange[]): HostChange[] {
+/** One change per host that the samples (duplicates included) or the accounts tell about. `now`: ms since the epoch. */
+export function hostChanges(
+  samples: Iterable<DecodedSample>,
+  accounts: readonly AccountChange[],
+  now: number,
+): HostChange[] {
   const spans = new Map<string, { oldest: DecodedSample; newest: DecodedSample }>();
   for (const sample of samples) {
     const span = spans.get(sample.hostname);
@@ -42,8 +46,8 @@ export function hostChanges(samples: Iterable<DecodedSample>, accounts: readonly
   for (const [hostname, { oldest, newest: sample }] of spans) {
     changes.set(hostname, {
       hostname,
-      first_seen: oldest.timestamp,
-      last_seen: sample.timestamp,
+      first_seen: Math.min(oldest.timestamp, now),
+      last_seen: Math.min(sample.timestamp, now),
       agent_version: sample.values[VERSION] as string | null,
       spool_depth: sample.values[DEPTH] as number | bigint | null,
       spool_bytes: sample.values[BYTES] as number | bigint | null,

@@ -189,7 +189,7 @@ export class Loader {
         return { kind: 'committed', inserted: 0, duplicates: 0 };
       }
       const startedAt = clock.monotonic();
-      const hosts = hostChanges(samples, changes);
+      const hosts = hostChanges(samples, changes, clock.now());
       const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
       if (outcome.kind === 'fenced') this.#explanations.doubt();
       if (outcome.kind !== 'committed') return outcome;
