@@ -210,7 +210,7 @@ const writer = group('The writer: from Kafka to a database.', {
     .prefault('0s')
     .meta({
       description:
-        'How long rows are kept, counted from their arrival; older samples that still arrive are accounted and not inserted. 0 = for ever.',
+        'How long rows are kept, counted from their arrival, by the writer’s clock; older samples that still arrive are accounted and not inserted. 0 = for ever.',
     }),
 });
 

@@ -13,6 +13,7 @@
  * A batch leaves this loop committed, fenced, too large for what the database can do now, or abandoned because its
  * session has ended; never dropped.
  */
+import type { LogHole } from '../accounts/advance.ts';
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
@@ -141,11 +142,14 @@ export class Loader {
     return this.#explanations.due;
   }
 
-  /** Explains gaps without a message at hand; `move` is one that moves nothing. One attempt; never rejects. */
-  async explain(move: OffsetMove, signal: AbortSignal): Promise<LoadEnd> {
-    const nothing = { rows: [], samples: [], events: [], holes: [], deadLetters: [] };
+  /**
+   * Explains gaps and records holes without a message at hand; where there are none to record the moves may be one that
+   * moves nothing. One attempt; never rejects.
+   */
+  async settle(moves: readonly OffsetMove[], holes: readonly LogHole[], signal: AbortSignal): Promise<LoadEnd> {
+    const nothing = { rows: [], samples: [], events: [], deadLetters: [] };
     try {
-      const outcome = await this.#attempt({ ...nothing, moves: [move] });
+      const outcome = await this.#attempt({ ...nothing, moves, holes });
       if (outcome.kind !== 'stale') return outcome.kind;
       await this.#stale(outcome.runs, signal);
       return 'abandoned';

@@ -18,6 +18,7 @@ import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogReader, Sink, StoredOffset } from '../sink/sink.ts';
 import type { Amount } from './buffer-gate.ts';
+import { GonePartitions } from './gone-partitions.ts';
 import type { Health } from './health.ts';
 import { type Batch, Intervals } from './intervals.ts';
 import { KafkaCommits } from './kafka-commits.ts';
@@ -49,6 +50,7 @@ export class SessionRun {
   readonly #session: GroupSession;
   readonly #options: SessionRunOptions;
   readonly #commits: KafkaCommits;
+  readonly #gone: GonePartitions;
   /** The session is done with, or nothing more can come of it. */
   readonly #giveUp = new AbortController();
   #intervals: Intervals | undefined;
@@ -63,6 +65,8 @@ export class SessionRun {
     this.#options = options;
     this.#commits = new KafkaCommits(session, options.log);
     this.#most = options.load.messages;
+    const { reader, sink, clock, log } = options;
+    this.#gone = new GonePartitions({ session, reader, sink, clock, log, found: () => this.#wake.abort() });
   }
 
   /** Messages taken in this session. */
@@ -117,11 +121,15 @@ export class SessionRun {
       this.#options.log.error({ event: 'fetching_ended', err: asError(error) }, 'joining the group anew');
       this.#giveUp.abort();
     });
-    const listening = this.#listen(intervals, ended);
+    const beside = [this.#listen(intervals, ended), this.#gone.watch(ended)];
     let fenced = 0;
     while (!ended.aborted) {
       const batch = await this.#due(intervals, ended);
       if (batch === undefined) break;
+      if (batch === 'gone partitions') {
+        await this.#gone.record(this.#options.loader, ended);
+        continue;
+      }
       const end = await this.#load(intervals, batch, ended);
       if (end === 'fenced' && ++fenced === FENCED_IN_A_ROW) {
         this.#options.log.warn({ event: 'fenced_out' }, 'somebody else loads these partitions; joining the group anew');
@@ -132,7 +140,7 @@ export class SessionRun {
     }
     if (!this.#session.ended.aborted) await this.#commits.flush();
     this.#giveUp.abort();
-    await listening;
+    await Promise.all(beside);
   }
 
   /** Fetching that stopped without a word is found out here, and the group joined anew. */
@@ -167,9 +175,13 @@ export class SessionRun {
   }
 
   /** Waits until a load is due; undefined: the session has ended, or all is loaded and it is to finish. */
-  async #due(intervals: Intervals, ended: AbortSignal): Promise<Batch | 'explanations' | undefined> {
+  async #due(
+    intervals: Intervals,
+    ended: AbortSignal,
+  ): Promise<Batch | 'explanations' | 'gone partitions' | undefined> {
     const { batchSize, batchTimeout, load, loader, clock } = this.#options;
     while (!ended.aborted) {
+      if (this.#gone.due && !this.#finishing) return 'gone partitions';
       const { oldestAt } = intervals;
       const { messages, bytes } = intervals.waiting;
       if (oldestAt === undefined) {
@@ -190,7 +202,7 @@ export class SessionRun {
     const { loader, health, load } = this.#options;
     if (batch === 'explanations') {
       const move = intervals.standStill();
-      return move === undefined ? 'abandoned' : loader.explain(move, ended);
+      return move === undefined ? 'abandoned' : loader.settle([move], [], ended);
     }
     const end = await loader.load(batch, ended);
     if (end === 'too_large') this.#tryLess(intervals, batch);

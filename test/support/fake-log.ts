@@ -131,6 +131,8 @@ export class FakeConsumer implements GroupConsumer {
   readonly committed = new Map<number, number>();
   /** Thrown by every commit while it is set. */
   commitError: HostspoolError | undefined;
+  /** What a broker whose metadata are behind says of the topic's partitions, while it is set. */
+  staleMetadata: readonly number[] | undefined;
 
   constructor(log: FakeLog, clock: Clock, fetchMessages = 4) {
     this.#log = log;
@@ -280,6 +282,10 @@ class Session implements FakeSession {
 
   async bounds(partitions: readonly number[]): Promise<ReadonlyMap<number, LogBounds>> {
     return new Map(partitions.map((partition) => [partition, this.#log.bounds(partition)]));
+  }
+
+  async topicPartitions(): Promise<readonly number[]> {
+    return this.#consumer.staleMetadata ?? this.#log.partitions;
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
