@@ -215,8 +215,8 @@ class Advancing {
     const last = this.#contacts.get(partition);
     if (last !== undefined) this.#excuseAfter(partition, last, origin);
     else this.#excuseFirst(seq, origin);
-    const isNews = last === undefined || seq > last.seq || (seq === last.seq && isBefore(last, origin));
-    if (!isNews) return;
+    // A repeat says nothing about what followed: that may have lain between the first occurrence and a hole behind it.
+    if (last !== undefined && seq <= last.seq) return;
     if (this.#contacts === this.#before.last_seq_by_partition) this.#contacts = new Map(this.#contacts);
     (this.#contacts as Map<number, Contact>).set(partition, { seq, epoch, offset });
   }

@@ -66,7 +66,8 @@ function attempt(): void {
 if (action === 'append') append();
 if (action === 'try') attempt();
 if (action === 'hold') {
-  open();
+  const held = open();
   say('held');
-  setInterval(() => {}, 60_000);
+  // What nobody refers to is collected, and the lock goes with it.
+  setInterval(() => held.depth, 60_000);
 }

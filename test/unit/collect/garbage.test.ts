@@ -53,7 +53,7 @@ function checkValue(name: string, value: unknown): void {
   expect(number, name).toBeGreaterThanOrEqual(0);
   if (isPercent(name)) expect(number, name).toBeLessThanOrEqual(100);
   if (isCounter(name)) expect(Number.isSafeInteger(number), `${name} = ${number}`).toBe(true);
-  else if (number < 2 ** 40) expect(Math.abs(Math.round(number * 100) - number * 100), name).toBeLessThan(0.001);
+  else if (number < 2 ** 33) expect(Math.abs(Math.round(number * 100) - number * 100), name).toBeLessThan(0.001);
 }
 
 function checkReading(reading: HostReading): void {

@@ -188,6 +188,7 @@ class Story implements Disposable {
     const { world } = this;
     const ends = world.log.partitions.map((of) => world.log.bounds(of).end);
     this.losesMessages = true;
+    world.clock.pass(1);
     world.log.recreate();
     for (const sender of this.hosts) {
       const past = grown ? (ends[sender.partition] as number) + 2 : 2;
@@ -268,6 +269,18 @@ describe('writers over a log, through whatever happens', () => {
       fc.asyncProperty(fc.array(fc.oneof(...harmless, ...ofTheLog), { minLength: 1, maxLength: 40 }), tell),
       { numRuns: 60 },
     );
+  });
+
+  it('end with nothing missing where a sample is repeated behind the hole that took the one after it', async () => {
+    await tell([
+      { do: 'send', host: 2, samples: 3 },
+      { do: 'pass', ms: 2500 },
+      { do: 'poison', host: 2 },
+      { do: 'expire', partition: 0, share: 1 },
+      { do: 'expire', partition: 1, share: 1 },
+      { do: 'repeat', host: 2, sample: 2 },
+      { do: 'pass', ms: 2500 },
+    ]);
   });
 
   it('end with nothing missing where partitions are added while a backlog lies in the old ones', async () => {
