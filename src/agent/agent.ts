@@ -12,7 +12,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
-import type { Service } from '../ops/service.ts';
+import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openShipper } from './open-shipper.ts';
@@ -20,6 +20,11 @@ import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
 import type { Shipper } from './shipper.ts';
+import { statusLine } from './status-line.ts';
+
+const STUCK_MS = 60_000;
+/** A send may ask for the leaders, connect and log in anew, and write to several of them. */
+const SEVERAL = 3;
 
 export class Agent implements Service {
   readonly #clock: Clock;
@@ -31,6 +36,7 @@ export class Agent implements Service {
   readonly #shipper: Shipper;
   readonly #stats: StatsLine;
   #settings: ResolvedSettings;
+  #isSampling = false;
 
   private constructor(settings: ResolvedSettings, producer: KafkaProducer, spool: Spool, clock: Clock, log: Log) {
     this.#settings = settings;
@@ -74,6 +80,7 @@ export class Agent implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const shipping = this.#shipper.run(giveUp.signal);
+    this.#isSampling = true;
     const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'agent_stopping', spool_depth: this.#spool.depth });
@@ -99,6 +106,19 @@ export class Agent implements Service {
     this.#pace.setRate(settings.ship.max_rate);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;
+  }
+
+  standing(): Standing {
+    const { connect_timeout, request_timeout } = this.#settings.kafka;
+    const waited = this.#shipper.waitsFor;
+    // A request has time limits of its own; one that outlived them all will never be answered.
+    const unanswered = waited > STUCK_MS + SEVERAL * (connect_timeout + request_timeout);
+    const shipping = unanswered ? `the shipment begun ${Math.round(waited / 1000)} s ago is not answered` : undefined;
+    return {
+      ready: this.#isSampling,
+      status: statusLine(this.#spool, this.#shipper.state),
+      stuck: this.#sampling.stuck ?? shipping,
+    };
   }
 
   #counters(): StatsReading {

@@ -13,6 +13,8 @@ import { Ticker } from './ticker.ts';
 
 /** How often the spool evicts what is too old, gives space back and remakes its reserve, at most. */
 const MAINTAIN_EVERY_MS = 10_000;
+/** A tick may take the longest time limit of a collector, and a slow disk's time for the append. */
+const STUCK_MS = 120_000;
 
 export interface SamplingOptions {
   readonly settings: ResolvedSettings;
@@ -59,6 +61,12 @@ export class Sampling {
   /** Ticks without a sample, and samples that could not be stored. */
   get errors(): number {
     return this.#sampler.unread + this.#sampler.unstored;
+  }
+
+  /** What of it stands still, undefined when all moves: every collector has a time limit, so no tick takes long. */
+  get stuck(): string | undefined {
+    const { overdue } = this.#ticker;
+    return overdue > STUCK_MS ? `the sample due ${Math.round(overdue / 1000)} s ago is not done` : undefined;
   }
 
   /** Takes over interval and time limit of new settings. */

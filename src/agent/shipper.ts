@@ -73,6 +73,8 @@ export class Shipper {
   #failures = 0;
   #refused = 0;
   #latencySum = 0;
+  /** When the request under way was sent, by the monotonic clock; undefined while none is. */
+  #sentAt: number | undefined;
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -99,6 +101,11 @@ export class Shipper {
   /** Time from taking a sample to its acknowledgement, summed over those shipped, ms. */
   get latencySum(): number {
     return this.#latencySum;
+  }
+
+  /** For how long Kafka's answer has been waited for, ms; 0 while none is. */
+  get waitsFor(): number {
+    return this.#sentAt === undefined ? 0 : this.#options.clock.monotonic() - this.#sentAt;
   }
 
   get state(): ShippingState {
@@ -152,12 +159,15 @@ export class Shipper {
 
   /** One round; answers whether to go on. */
   async #ship(batch: readonly SpooledSample[], signal: AbortSignal): Promise<boolean> {
-    const { spool, producer, topic, backoff, pace } = this.#options;
+    const { spool, producer, topic, backoff, pace, clock } = this.#options;
     const notes = this.#withoutNotes ? [] : spool.notes(NOTES_PER_SAMPLE);
     this.#become({ state: 'shipping', next_attempt_at: null });
     try {
+      this.#sentAt = clock.monotonic();
       await producer.send(topic, compose(batch, notes), signal);
+      this.#sentAt = undefined;
     } catch (thrown) {
+      this.#sentAt = undefined;
       spool.release();
       if (signal.aborted) return false;
       const error = asError(thrown);

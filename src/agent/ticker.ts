@@ -34,6 +34,8 @@ export class Ticker {
   #missed = 0;
   /** The interval is another than the wait was for. */
   #anew = false;
+  /** When the tick that is waited for, or worked on, was due by the monotonic clock. */
+  #dueAt = Number.POSITIVE_INFINITY;
   /** Ends the wait that is under way. */
   #rouse: () => void = () => undefined;
 
@@ -51,6 +53,11 @@ export class Ticker {
     return this.#missed;
   }
 
+  /** How long ago the tick was due that is still waited for, or worked on, ms; 0 where it is not due yet. */
+  get overdue(): number {
+    return Math.max(0, this.#clock.monotonic() - this.#dueAt);
+  }
+
   /** Changes the interval, in ms; the wait that is under way is computed anew. */
   setInterval(interval: number): void {
     if (interval === this.#interval) return;
@@ -65,6 +72,7 @@ export class Ticker {
     signal.addEventListener('abort', () => this.#rouse(), { once: true });
     let due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
     while (!signal.aborted) {
+      this.#dueAt = due - this.#offset;
       if (!this.#anew) await this.#wait(due - this.#expectedNow());
       if (signal.aborted) return;
       if (this.#anew) {

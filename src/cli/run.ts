@@ -2,13 +2,15 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
-import { SystemClock } from '../lib/clock.ts';
+import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
+import { openNotifyChannel } from '../ops/notify.ts';
 import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
+import { Supervision } from '../ops/supervision.ts';
 import { openWriter } from '../writer/open-writer.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { runStatus, statusOptions } from './status.ts';
@@ -45,16 +47,24 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
 
   let current = loaded;
   let service: Service | undefined;
+  let supervision: Supervision | undefined;
   // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (service !== undefined) current = reload(argv, loaded, current, service, log);
+    if (service === undefined) return;
+    supervision?.reloading();
+    current = reload(argv, loaded, current, service, log);
+    supervision?.reloaded();
   });
-  service = openService(loaded, log);
+  const clock = new SystemClock();
+  service = openService(loaded, clock, log);
+  const channel = openNotifyChannel(process.env, log);
+  using told = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
+  supervision = told;
+  signals.stop.addEventListener('abort', () => told?.stopping(), { once: true });
   await service.run(signals.stop);
 }
 
-function openService({ settings }: LoadedSettings, log: LeveledLog): Service {
-  const clock = new SystemClock();
+function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Service {
   switch (settings.mode) {
     case 'agent':
       return Agent.open(settings, clock, log);

@@ -11,7 +11,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
-import type { Service } from '../ops/service.ts';
+import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import { SqliteSink } from '../sink/sqlite/sqlite-sink.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -25,6 +25,7 @@ export class LocalMode implements Service {
   readonly #sampling: Sampling;
   readonly #stats: StatsLine;
   #settings: ResolvedSettings;
+  #isSampling = false;
 
   private constructor(settings: ResolvedSettings, spool: Spool, sink: SqliteSink, clock: Clock, log: Log) {
     this.#settings = settings;
@@ -65,6 +66,7 @@ export class LocalMode implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const loading = this.#loader.run(giveUp.signal);
+    this.#isSampling = true;
     const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'local_stopping', spool_depth: this.#spool.depth });
@@ -85,6 +87,15 @@ export class LocalMode implements Service {
     this.#sampling.apply(settings);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;
+  }
+
+  standing(): Standing {
+    const { depth } = this.#spool;
+    return {
+      ready: this.#isSampling,
+      status: `sampling; ${depth} ${depth === 1 ? 'sample' : 'samples'} in the spool, ${this.#loader.loaded} loaded`,
+      stuck: this.#sampling.stuck,
+    };
   }
 
   #reading(): StatsReading {

@@ -41,12 +41,16 @@ export class Intervals implements FetchTarget {
   #inLoad: Amount = { messages: 0, bytes: 0 };
   #closed = false;
   #received = 0;
+  /** When each partition was last asked for or heard of, by the monotonic clock. */
+  readonly #movedAt: Map<number, number>;
 
   constructor(options: IntervalsOptions) {
     const { partitions, stored, load, clock, log } = options;
     this.#options = options;
     this.#intervals = partitions.map((partition) => new Interval(partition, stored.get(partition), clock, log));
     this.#byPartition = new Map(this.#intervals.map((interval) => [interval.partition, interval]));
+    const now = clock.monotonic();
+    this.#movedAt = new Map(partitions.map((partition) => [partition, now]));
     this.#gate = new BufferGate({ messages: 2 * load.messages, bytes: 2 * load.bytes });
   }
 
@@ -79,6 +83,16 @@ export class Intervals implements FetchTarget {
     return new Map(this.#intervals.map(({ partition, lag }) => [partition, lag]));
   }
 
+  /** For how long a partition that could be fetched has neither been asked for nor heard of: the longest, ms. */
+  get silentFor(): number {
+    const now = this.#options.clock.monotonic();
+    let silent = 0;
+    for (const [partition, at] of this.#movedAt) {
+      if (!this.#closed && !this.#gate.isPaused(partition)) silent = Math.max(silent, now - at);
+    }
+    return silent;
+  }
+
   /** Nothing is fetched or taken from now on; what waits can still be loaded. */
   close(): void {
     this.#closed = true;
@@ -88,6 +102,7 @@ export class Intervals implements FetchTarget {
     const positions = new Map<number, number>();
     if (this.#closed) return positions;
     const held = this.#held;
+    const now = this.#options.clock.monotonic();
     for (const partition of partitions) {
       const interval = this.#byPartition.get(partition);
       if (interval === undefined) continue;
@@ -95,6 +110,7 @@ export class Intervals implements FetchTarget {
       if (!this.#gate.isOpen(partition, interval, held, this.#intervals.length)) continue;
       if (wasPaused) interval.doubt();
       interval.beforeFetch();
+      this.#movedAt.set(partition, now);
       positions.set(partition, interval.position);
     }
     return positions;
@@ -116,7 +132,11 @@ export class Intervals implements FetchTarget {
   }
 
   failed(partitions: readonly number[], error: HostspoolError): void {
-    for (const partition of partitions) this.#byPartition.get(partition)?.doubt();
+    const now = this.#options.clock.monotonic();
+    for (const partition of partitions) {
+      this.#byPartition.get(partition)?.doubt();
+      this.#movedAt.set(partition, now);
+    }
     this.#options.log.debug({ event: 'fetch_failed', partitions, code: error.code });
   }
 

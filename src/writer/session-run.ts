@@ -73,6 +73,11 @@ export class SessionRun {
     return this.#intervals?.lag ?? new Map();
   }
 
+  /** For how long a partition that could be fetched has been silent, ms. */
+  get silentFor(): number {
+    return this.#intervals?.silentFor ?? 0;
+  }
+
   /** Nothing more is fetched; `run` ends when what was gathered is loaded. */
   finish(): void {
     this.#finishing = true;

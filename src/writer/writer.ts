@@ -15,7 +15,7 @@ import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
-import type { Service } from '../ops/service.ts';
+import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader, Sink } from '../sink/sink.ts';
@@ -26,6 +26,7 @@ import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
 import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
+import { standingOf } from './standing.ts';
 
 /** What the writer works with; tests bring their own. */
 export interface WriterPorts {
@@ -60,6 +61,9 @@ export class Writer implements Service {
   #work: Promise<void> = Promise.resolve();
   #receivedBefore = 0;
   #stopping = false;
+  readonly #startedAt: number;
+  /** When it last tried to get a session, or lost one; undefined while it is not to have one. */
+  #triedAt: number | undefined;
 
   constructor(settings: ResolvedSettings, ports: WriterPorts) {
     const { sink, deadLetters, clock, log } = ports;
@@ -68,6 +72,7 @@ export class Writer implements Service {
     this.#ports = ports;
     this.#reader = { group: kafka.group, topic: kafka.topic };
     this.#health = new Health(clock);
+    this.#startedAt = clock.monotonic();
     this.#patience = this.#patienceWith('database', false);
     this.#letterPatience = this.#patienceWith('dead letters', true);
     this.#loader = new Loader({
@@ -105,9 +110,13 @@ export class Writer implements Service {
     const beside = [this.#lagWarning.run(this.#leave.signal), this.#letOldRowsGo()];
     try {
       if (await this.#prepare(stop)) {
-        await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal);
+        const tries = () => {
+          this.#triedAt = this.#ports.clock.monotonic();
+        };
+        await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal, tries);
       }
     } finally {
+      this.#triedAt = undefined;
       stop.removeEventListener('abort', onStop);
       this.#leave.abort();
       await Promise.all(beside);
@@ -126,6 +135,22 @@ export class Writer implements Service {
   /** Whether the writer does its work, and if not, why. */
   health(): HealthReport {
     return this.#health.report();
+  }
+
+  standing(): Standing {
+    const session = this.#session;
+    const now = this.#ports.clock.monotonic();
+    const motion = {
+      runningFor: now - this.#startedAt,
+      partitions: session?.lag.size,
+      unjoinedFor: now - (this.#triedAt ?? now),
+      silentFor: session?.silentFor ?? 0,
+      stalledFor: this.#health.stalledFor,
+      lag: sum(session?.lag.values() ?? []),
+      loaded: this.#loader.counts.loaded,
+      reasons: this.#health.report().reasons,
+    };
+    return standingOf(motion, this.#settings);
   }
 
   /** Answers false when it is to stop first. What only waits for a connection is waited for. */
@@ -186,6 +211,7 @@ export class Writer implements Service {
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;
+      this.#triedAt = clock.monotonic();
       this.#health.failed('kafka', NOT_JOINED);
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });

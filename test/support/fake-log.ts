@@ -160,8 +160,18 @@ export class FakeConsumer implements GroupConsumer {
     this.#session?.failFetch(error);
   }
 
-  async consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** The session's fetching stands still from now on, without a word. */
+  freeze(): void {
+    this.#session?.freeze();
+  }
+
+  async consume(
+    use: (session: GroupSession) => Promise<void>,
+    signal: AbortSignal,
+    tries: () => void = () => undefined,
+  ): Promise<void> {
     while (!signal.aborted) {
+      tries();
       if (this.#assigned === undefined) {
         this.#assignedAnew = new AbortController();
         await this.#clock.sleep(Number.POSITIVE_INFINITY, AbortSignal.any([signal, this.#assignedAnew.signal]));
@@ -189,6 +199,7 @@ class Session implements FakeSession {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #failure: HostspoolError | undefined;
+  #frozen = false;
   target: FetchTarget | undefined;
 
   constructor(
@@ -225,11 +236,19 @@ class Session implements FakeSession {
     this.#wake.abort();
   }
 
+  freeze(): void {
+    this.#frozen = true;
+  }
+
   async fetch(target: FetchTarget): Promise<void> {
     this.target = target;
     const forget = this.#log.onChange(() => this.#wake.abort());
     while (!this.ended.aborted) {
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
+      if (this.#frozen) {
+        await this.#clock.sleep(Number.POSITIVE_INFINITY, this.ended);
+        continue;
+      }
       const positions = target.positions(this.partitions);
       let progress = false;
       for (const [partition, position] of positions) progress = this.#answer(target, partition, position) || progress;
