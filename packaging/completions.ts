@@ -37,7 +37,8 @@ export function bashCompletion(commands: readonly CommandNode[]): string {
     return `    ${quote(node.words.join(' '))}) words=${quote(words.join(' '))}; options=${quote(options.join(' '))} ;;`;
   });
   const choices = new Map<string, readonly string[]>();
-  for (const option of nodes.flatMap(optionsOf)) if (option.choices.length > 0) choices.set(option.name, option.choices);
+  for (const option of nodes.flatMap(optionsOf))
+    if (option.choices.length > 0) choices.set(option.name, option.choices);
   const values = [...choices].map(([name, allowed]) => `    --${name}) values=${quote(allowed.join(' '))} ;;`);
   const holders = nodes.filter(({ commands: below }) => below.length > 0).map(({ words }) => words.join(' '));
   return `# bash completion for hostspool

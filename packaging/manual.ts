@@ -3,7 +3,7 @@ import { groupEntries, type SettingEntry, settingEntries } from '../src/config/c
 import { guideNames } from '../src/config/guide-names.ts';
 import type { CommandNode, CommandOption } from './command-tree.ts';
 import { runnable } from './command-tree.ts';
-import { bold, escape, example, heading, italic, item, marked, paragraph, section, subsection } from './roff.ts';
+import { bold, example, heading, italic, item, marked, paragraph, plain, section, subsection } from './roff.ts';
 
 export interface Edition {
   readonly version: string;
@@ -132,12 +132,12 @@ export function settingsPage(edition: Edition): string {
     ...groupEntries.flatMap(({ name, description }) => {
       const members = settingEntries.filter(({ group }) => group === name);
       if (members.length === 0) return [];
-      const head = name === '' ? [] : [subsection(name), escape(description)];
+      const head = name === '' ? [] : [subsection(name), plain(description)];
       return [...head, ...members.map(settingItem)];
     }),
     section('Names that such pipelines already use'),
-    escape('Read below the HOSTSPOOL_ variable of the same setting: '),
-    `${escape([...new Set(guideNames.map(({ variable }) => variable))].join(', '))}.`,
+    plain('Read below the HOSTSPOOL_ variable of the same setting: '),
+    `${plain([...new Set(guideNames.map(({ variable }) => variable))].join(', '))}.`,
     section('See also'),
     `${bold('hostspool')}(1), ${bold('systemd.exec')}(5)`,
   ]);
@@ -147,7 +147,7 @@ function settingItem(setting: SettingEntry): string {
   const { name, description, allowed, derived, default: given, live, variable } = setting;
   const written = Array.isArray(given) && given.length === 0 ? 'none' : String(given ?? 'none');
   const facts = `Allowed: ${allowed}. Default: ${derived ?? written}.${live ? ' Live.' : ''} Variable: `;
-  return item(bold(name), escape(description), escape(facts) + bold(variable));
+  return item(bold(name), plain(description), plain(facts) + bold(variable));
 }
 
 function page(parts: readonly string[]): string {

@@ -1,7 +1,7 @@
 /** The little of roff's man macros that the manual pages need. */
 
 /** Text as roff takes it: nothing in it is a request, hyphens that are typed stay hyphens, no character is unknown. */
-export function escape(text: string): string {
+export function plain(text: string): string {
   const escaped = text
     .replaceAll('\\', '\\e')
     .replaceAll('-', '\\-')
@@ -18,13 +18,13 @@ export function escape(text: string): string {
 export function marked(text: string): string {
   return text
     .split('`')
-    .map((part, index) => (index % 2 === 1 ? `\\fB${escape(part)}\\fR` : escape(part)))
+    .map((part, index) => (index % 2 === 1 ? `\\fB${plain(part)}\\fR` : plain(part)))
     .join('');
 }
 
 /** A word in the face of the same position of man's .B and .I. */
-export const bold = (text: string): string => `\\fB${escape(text)}\\fR`;
-export const italic = (text: string): string => `\\fI${escape(text)}\\fR`;
+export const bold = (text: string): string => `\\fB${plain(text)}\\fR`;
+export const italic = (text: string): string => `\\fI${plain(text)}\\fR`;
 
 export interface PageHeading {
   readonly name: string;
@@ -39,7 +39,7 @@ export function heading({ name, section, date, version }: PageHeading): string {
 }
 
 export const section = (title: string): string => `.SH ${title.toUpperCase()}`;
-export const subsection = (title: string): string => `.SS "${escape(title)}"`;
+export const subsection = (title: string): string => `.SS "${plain(title)}"`;
 export const paragraph = (text: string): string => `.PP\n${text}`;
 
 /** A term and what it means. */
@@ -49,5 +49,5 @@ export function item(term: string, ...texts: readonly string[]): string {
 
 /** Lines as they are, indented. */
 export function example(text: string): string {
-  return `.PP\n.RS 4\n.nf\n${escape(text)}\n.fi\n.RE`;
+  return `.PP\n.RS 4\n.nf\n${plain(text)}\n.fi\n.RE`;
 }
