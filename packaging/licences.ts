@@ -34,11 +34,11 @@ export const COPYRIGHT = `Format: https://www.debian.org/doc/packaging-manuals/c
 Upstream-Name: hostspool
 
 Files: *
-Copyright: the hostspool authors
+Copyright: 2026 the hostspool authors
 License: Apache-2.0
 
 Files: usr/bin/hostspool
-Copyright: the hostspool authors
+Copyright: 2026 the hostspool authors
            Node.js contributors
            the authors of the packages named in third-party-notices.gz
 License: Apache-2.0 and others
