@@ -8,8 +8,19 @@ export interface Service {
   run(stop: AbortSignal): Promise<void>;
   /** Takes over the settings that can change live. */
   apply(settings: ResolvedSettings): void;
-  /** How it is now. */
+  /** How it is now; asked from outside, so that the work itself pays nothing for it. */
   condition(): Condition;
+  /** The same for whoever supervises the process. */
+  standing(): Standing;
   /** What it counts, read now. */
   metrics(): Readings | Promise<Readings>;
+}
+
+export interface Standing {
+  /** Whether it runs: its work has begun, or waits for nothing of its own. */
+  readonly ready: boolean;
+  /** One line for a person. */
+  readonly status: string;
+  /** The first that is stuck of its condition; undefined where nothing is. */
+  readonly stuck: string | undefined;
 }
