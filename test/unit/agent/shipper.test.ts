@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Message } from '../../../src/agent/messages.ts';
 import { Pace } from '../../../src/agent/pace.ts';
-import { type Message, Shipper } from '../../../src/agent/shipper.ts';
+import { Shipper } from '../../../src/agent/shipper.ts';
 import { Backoff } from '../../../src/lib/backoff.ts';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import type { LogFields } from '../../../src/lib/log.ts';
