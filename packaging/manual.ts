@@ -27,8 +27,8 @@ export function commandPage(commands: readonly CommandNode[], edition: Edition):
     ),
     paragraph(
       marked(
-        'As a service it is run by `hostspool.service` (the agent) and `hostspool-writer.service`. Settings come from flags, the environment, systemd’s credentials, and ',
-      ) + `${bold('hostspool.yaml')}(5).`,
+        'As a service it is run by `hostspool.service` (the agent) and `hostspool-writer.service`. Settings come from flags, the environment, systemd’s credentials, and a file, which the manual page of `hostspool.yaml` describes.',
+      ),
     ),
     section('Commands'),
     item(`${bold('hostspool')} [${italic('settings')}]`, marked(service.description)),

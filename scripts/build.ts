@@ -23,6 +23,7 @@ import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { NOTIFY_ASSET } from '../src/ops/notify.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
+import { buildForeign } from './foreign-executable.ts';
 import { compileNotify } from './native.ts';
 
 /**
@@ -153,25 +154,27 @@ async function buildIn(work: string, { arch, node: given, output, missing }: Exe
 
   const unfinished = join(work, 'hostspool');
   process.env.TMPDIR = work;
-  const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
-  await buildSea(script, {
-    targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
-    nodePath: node,
-    signature: false,
-    seaConfig: {
-      // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
-      main: join('..', basename(script)),
-      assets: {
-        'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${arch}.node`),
-        [DRIVER_ASSET]: driver,
-        ...(withoutNotify === undefined ? { [NOTIFY_ASSET]: notify } : {}),
-      },
-      useCodeCache: false,
-      disableExperimentalSEAWarning: true,
-      execArgv: NODE_FLAGS,
-      execArgvExtension: 'none',
+  const config = {
+    assets: {
+      'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${arch}.node`),
+      [DRIVER_ASSET]: driver,
+      ...(withoutNotify === undefined ? { [NOTIFY_ASSET]: notify } : {}),
     },
-  });
+    useCodeCache: false,
+    disableExperimentalSEAWarning: true,
+    execArgv: NODE_FLAGS,
+    execArgvExtension: 'none',
+  };
+  if (arch === process.arch) {
+    const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
+    await buildSea(script, {
+      targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
+      nodePath: node,
+      signature: false,
+      // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
+      seaConfig: { ...config, main: join('..', basename(script)) },
+    });
+  } else await buildForeign({ script, node, config, work, output: unfinished });
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.
   renameSync(unfinished, output);

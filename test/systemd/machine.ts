@@ -101,6 +101,8 @@ export class Machine {
 
   private constructor(disk: Overlay) {
     this.disk = disk;
+    // Images of containers forbid packages to start and stop services.
+    rmSync(disk.path('/usr/sbin/policy-rc.d'), { force: true });
     disk.write(
       `/etc/systemd/system/${TARGET}`,
       '[Unit]\nRequires=basic.target\nWants=dbus.service\nAfter=basic.target\nAllowIsolate=yes\n',
