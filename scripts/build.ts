@@ -153,7 +153,6 @@ async function buildIn(work: string, { arch, node: given, output, missing }: Exe
   if (withoutNotify !== undefined) missing(`the executable can't speak to systemd (Type=notify): ${withoutNotify}`);
 
   const unfinished = join(work, 'hostspool');
-  process.env.TMPDIR = work;
   const config = {
     assets: {
       'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${arch}.node`),
@@ -167,17 +166,31 @@ async function buildIn(work: string, { arch, node: given, output, missing }: Exe
   };
   if (arch === process.arch) {
     const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
-    await buildSea(script, {
-      targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
-      nodePath: node,
-      signature: false,
-      // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
-      seaConfig: { ...config, main: join('..', basename(script)) },
-    });
+    await withTemporaryFolder(work, () =>
+      buildSea(script, {
+        targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
+        nodePath: node,
+        signature: false,
+        // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
+        seaConfig: { ...config, main: join('..', basename(script)) },
+      }),
+    );
   } else await buildForeign({ script, node, config, work, output: unfinished });
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.
   renameSync(unfinished, output);
+}
+
+/** pkg works in a folder of its own in the one for temporary files. */
+async function withTemporaryFolder(folder: string, work: () => Promise<void>): Promise<void> {
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  try {
+    await work();
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 }
 
 /** GNU's names of architectures by Node's. */
