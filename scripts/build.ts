@@ -19,7 +19,7 @@ import {
   statSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { NOTIFY_ASSET } from '../src/ops/notify.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
@@ -176,12 +176,16 @@ async function buildIn(work: string, { arch, node: given, output, missing }: Exe
   };
   if (arch === process.arch) {
     const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
+    const { TMPDIR = '' } = process.env;
+    // pkg works in a folder below this one, and from there the script has the same path in every build.
+    process.env.TMPDIR = work;
     await buildSea(script, {
       targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
       nodePath: node,
       signature: false,
-      seaConfig: config,
+      seaConfig: { ...config, main: `../${basename(script)}` },
     });
+    process.env.TMPDIR = TMPDIR || '/tmp';
   } else await buildForeign({ script, node, config, work, output: unfinished });
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.

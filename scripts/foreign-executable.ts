@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 type Inject = (file: string, resource: string, data: Buffer, options: Record<string, unknown>) => Promise<void>;
 
@@ -24,8 +24,12 @@ export interface ForeignExecutable {
 export async function buildForeign({ script, node, config, work, output }: ForeignExecutable): Promise<void> {
   const blob = join(work, 'foreign.blob');
   const configFile = join(work, 'foreign.json');
-  writeFileSync(configFile, JSON.stringify({ main: script, output: blob, ...config }));
-  execFileSync(process.execPath, ['--experimental-sea-config', configFile], { stdio: ['ignore', 'ignore', 'inherit'] });
+  // The path of the script is kept in the blob: a relative one is the same in every build.
+  writeFileSync(configFile, JSON.stringify({ main: basename(script), output: blob, ...config }));
+  execFileSync(process.execPath, ['--experimental-sea-config', configFile], {
+    cwd: dirname(script),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   copyFileSync(node, output);
   const { inject } = createRequire(import.meta.url)('postject') as { inject: Inject };
   await inject(output, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE, overwrite: true });
