@@ -30,6 +30,8 @@ const systemd = {
 export default defineConfig({
   plugins: [sqlAsText],
   test: {
+    // A condition that is waited for comes when the machine gets to it; only one that never comes should take so long.
+    expect: { poll: { timeout: 60_000 } },
     projects: [
       ...(process.env.HOSTSPOOL_TEST_SYSTEMD === undefined ? [] : [systemd]),
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },

@@ -45,6 +45,7 @@ const ONLY_IN: Readonly<Record<string, readonly string[]>> = {
   yargs: ['cli'],
   'better-sqlite3': ['lib'],
   systeminformation: ['collect'],
+  'prom-client': ['ops'],
 };
 
 const IMPORT = /(?:from|import)\s*\(?\s*'([^']+)'/g;

@@ -1,8 +1,12 @@
-/** `npm run docs`: writes docs/settings.md from the settings schema. A test fails while the file is stale. */
+/**
+ * `npm run docs`: writes docs/settings.md from the settings schema and docs/metrics.md from the catalog of metrics. A
+ * test fails while a file is stale.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type GroupEntry, groupEntries, type SettingEntry, settingEntries } from '../src/config/catalog.ts';
 import { guideNames } from '../src/config/guide-names.ts';
+import { METRICS, type MetricEntry } from '../src/ops/metrics-catalog.ts';
 
 const INTRODUCTION = `# Settings
 
@@ -124,6 +128,92 @@ function renderGuideNames(): string {
   return [GUIDE_INTRODUCTION, ...table(['variable', 'setting', ''], rows), ''].join('\n');
 }
 
+const METRICS_INTRODUCTION = `# Health and metrics over HTTP
+
+The tables of metrics are made by \`npm run docs\` from \`src/ops/metrics-catalog.ts\`, the rest is in \`scripts/docs.ts\`;
+change it there.
+
+A running hostspool listens on \`http.address\`: 127.0.0.1:9464, a writer 127.0.0.1:9465; empty is off.
+
+| path | |
+| --- | --- |
+| \`/health\` | Does it do its work? 200 \`ok\`; 200 \`degraded\`: it does, or puts it off without loss, with trouble; 503 \`failed\` |
+| \`/health/live\` | Is it worth restarting? 503 when the work itself stands still |
+| \`/health/ready\` | As \`/health\`, and 503 before the first sample, before a writer is in its group, and while stopping |
+| \`/metrics\` | Prometheus' text format, 0.0.4 |
+| \`/status\` | agent and local mode: the object of \`hostspool status --json\` ([status-json.md](status-json.md)), with its default thresholds |
+
+A health answer is \`{ "status": "ok", "reasons": [] }\`, each reason a sentence for people.
+
+| | failed (503) | degraded (200) |
+| --- | --- | --- |
+| agent | no sample for three intervals and 10 s; the spool does not take samples | Kafka is away; a reading failed; the spool is 90 % full, or its oldest sample near \`spool.max_age\` |
+| local mode | the same | its database does not take samples; the same |
+| writer | the database or the dead-letter topic refuses; nothing loaded for 60 s although messages wait; out of the group for 60 s | an attempt failed and is tried again; not in the group yet |
+
+Kafka may be away for days without an agent failing: that is what the spool is for. What that looks like from the centre
+is in the spool's age and depth.
+
+## Access
+
+- Loopback is the default, and there every user of the host is answered: hostname, depth and the last error are to be
+  seen, no setting and no secret. \`http.token\` (a secret: a file, the environment, a systemd credential) closes it; then
+  every path wants \`Authorization: Bearer …\` and answers 401 without. Beyond loopback without a token, or with a token
+  and without TLS, is a warning at the start.
+- \`http.tls.cert\` and \`http.tls.key\` make it HTTPS, 1.2 at least. It never falls back to plain HTTP.
+- Only GET and HEAD; a body is never read; 8 KiB of headers; one answer per connection, which lives 10 s at most whatever
+  the client does; 64 connections at once. No answer has a stack or anything of the request in it.
+- \`/metrics\` and \`/status\` are worked out at most four times a second, however often they are asked for.
+- SIGHUP takes over all of \`http.*\`, and reads token and certificate again.
+- An address in use, or a certificate that can't be read, stops nothing: the log says it once (\`http_not_listening\`) and
+  it is tried again, at most a minute and a few seconds apart. So a second agent on a host works with the default
+  address, unseen until it gets its own.
+
+## Scraping
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: hostspool-writer        # has the fleet: no way to the hosts is needed
+    authorization: { credentials_file: /etc/prometheus/hostspool.token }   # with http.token
+    static_configs: [{ targets: ['writer-1:9465'] }]
+  - job_name: hostspool
+    static_configs: [{ targets: ['web-1:9464'] }]
+\`\`\`
+
+Between two scrapes nothing is done for them: values are read when asked from counters that are kept anyway.
+
+The \`hostspool_fleet_\` metrics are read from the database, at most every 10 s: what the samples of all hosts carried.
+Every writer tells the same, so take one of them: \`max without (instance) (hostspool_fleet_silent_hosts)\`. Only
+\`http.fleet_hosts\` hosts have series of their own, those furthest behind, so that a large fleet, or a producer that makes
+up host names, can't flood a Prometheus. While the database is away they stay as last read;
+\`hostspool_fleet_read_timestamp_seconds\` says when that was.
+
+Names are stable: metrics and labels are added, never renamed. Labels: \`kind\` is \`sample\` (a tick without a sample),
+\`store\` (the spool did not take it), \`kafka\`, \`refused\` (by Kafka, for what it is), \`database\` or \`dead_letters\`;
+\`target\` is \`kafka\`, \`database\` or \`dead_letters\`; \`reason\` is that of the spool's losses in status-json.md.
+`;
+
+const METRIC_GROUPS: readonly (readonly [title: string, modes: readonly string[]])[] = [
+  ['Every mode', ['agent', 'writer', 'local']],
+  ['Agent and local mode', ['agent', 'local']],
+  ['Agent', ['agent']],
+  ['Writer and local mode', ['writer', 'local']],
+  ['Writer', ['writer']],
+];
+
+/** The whole of docs/metrics.md. */
+export function renderMetrics(): string {
+  const entries = Object.entries(METRICS) as [string, MetricEntry][];
+  const groups = METRIC_GROUPS.map(([title, modes]) => {
+    const members = entries.filter(([, entry]) => entry.modes.join() === modes.join());
+    const rows = members.map(([name, { type, labels = [], help }]) =>
+      row(`\`${name}\``, type, labels.map((label) => `\`${label}\``).join(', '), help),
+    );
+    return [`## ${title}`, '', ...table(['metric', 'type', 'labels', ''], rows), ''].join('\n');
+  });
+  return [METRICS_INTRODUCTION, ...groups].join('\n');
+}
+
 function table(heads: readonly string[], rows: readonly string[]): string[] {
   return [row(...heads), row(...heads.map(() => '---')), ...rows];
 }
@@ -133,5 +223,7 @@ function row(...cells: readonly string[]): string {
 }
 
 if (import.meta.main) {
-  writeFileSync(join(import.meta.dirname, '..', 'docs', 'settings.md'), renderSettings());
+  const docs = join(import.meta.dirname, '..', 'docs');
+  writeFileSync(join(docs, 'settings.md'), renderSettings());
+  writeFileSync(join(docs, 'metrics.md'), renderMetrics());
 }

@@ -62,7 +62,7 @@ export interface LogHole {
   /** The first offset after it; null where the log ended with its topic, so that nobody knows. */
   readonly next_offset: number | null;
   readonly reason: HoleReason;
-  /** When it was found, ms since the epoch: a run that began later lost nothing in it. */
+  /** When it was found, ms since the epoch: a run that began later, and was not heard of before it, lost nothing in it. */
   readonly found_at: number;
 }
 
@@ -108,6 +108,8 @@ class Advancing {
   readonly #before: Account;
   readonly #gaps: Gaps;
   readonly #holes: readonly LogHole[];
+  /** By the agent's clock, which may be wrong. */
+  readonly #startedAt: number;
   #contacts: ReadonlyMap<number, Contact>;
   #hostname: string;
   #firstSeen: number;
@@ -119,8 +121,8 @@ class Advancing {
   constructor(account: Account, holes: readonly LogHole[]) {
     this.#before = account;
     this.#gaps = new Gaps(account.gaps);
-    const startedAt = uuidTime(account.run_id) ?? Number.NEGATIVE_INFINITY;
-    this.#holes = holes.filter((hole) => hole.found_at >= startedAt);
+    this.#holes = holes;
+    this.#startedAt = uuidTime(account.run_id) ?? Number.NEGATIVE_INFINITY;
     this.#contacts = account.last_seq_by_partition;
     this.#hostname = account.hostname;
     this.#firstSeen = account.first_seen;
@@ -219,6 +221,7 @@ class Advancing {
     (this.#contacts as Map<number, Contact>).set(partition, { seq, epoch, offset });
   }
 
+  /** Offsets alone decide: what was heard of before the hole was there before it, whatever the clocks say. */
   #excuseAfter(partition: number, last: Contact, upTo?: LogPosition): void {
     for (const hole of this.#holes) {
       const begin = beginOf(hole);
@@ -230,6 +233,7 @@ class Advancing {
   #excuseFirst(seq: number, origin: Origin): void {
     for (const hole of this.#holes) {
       if (hole.partition !== origin.partition || !isBefore(beginOf(hole), origin)) continue;
+      if (hole.found_at < this.#startedAt) continue;
       this.#gaps.explainEndingAt(seq - 1, hole.reason);
     }
   }

@@ -12,19 +12,24 @@ import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Condition } from '../ops/condition.ts';
+import { labelled, type Readings } from '../ops/metrics-catalog.ts';
 import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import type { SpoolSnapshot } from '../spool/snapshot.ts';
 import type { Spool } from '../spool/spool.ts';
 import { openShipper } from './open-shipper.ts';
 import { openSpool } from './open-spool.ts';
 import { Pace } from './pace.ts';
 import { Sampling } from './sampling.ts';
+import { samplingCondition } from './sampling-condition.ts';
+import { acknowledgedAt, samplingMetrics } from './sampling-metrics.ts';
 import type { Shipper } from './shipper.ts';
 import { statusLine } from './status-line.ts';
 
-const STUCK_MS = 60_000;
-/** A send may ask for the leaders, connect and log in anew, and write to several of them. */
+/** A send may ask for the leaders, connect and log in anew, and write to several of them; and then some. */
 const SEVERAL = 3;
+const UNANSWERED_MS = 60_000;
 
 export class Agent implements Service {
   readonly #clock: Clock;
@@ -108,17 +113,49 @@ export class Agent implements Service {
     this.#settings = settings;
   }
 
+  condition(): Condition {
+    const { max_bytes, max_age } = this.#settings.spool;
+    const condition = samplingCondition({
+      sampling: this.#sampling,
+      spool: this.#spool,
+      target: 'Kafka',
+      shipping: this.#shipper.state,
+      maxBytes: max_bytes,
+      maxAge: max_age,
+      clock: this.#clock,
+    });
+    return { ...condition, stuck: [...condition.stuck, ...this.#unanswered()] };
+  }
+
   standing(): Standing {
+    return { ready: this.#isSampling, status: statusLine(this.#spool, this.#shipper.state) };
+  }
+
+  /** Every request has a time limit; one that outlived them all will never be answered. */
+  #unanswered(): string[] {
     const { connect_timeout, request_timeout } = this.#settings.kafka;
     const waited = this.#shipper.waitsFor;
-    // A request has time limits of its own; one that outlived them all will never be answered.
-    const unanswered = waited > STUCK_MS + SEVERAL * (connect_timeout + request_timeout);
-    const shipping = unanswered ? `the shipment begun ${Math.round(waited / 1000)} s ago is not answered` : undefined;
+    if (waited <= UNANSWERED_MS + SEVERAL * (connect_timeout + request_timeout)) return [];
+    return [`the shipment begun ${Math.round(waited / 1000)} s ago is not answered`];
+  }
+
+  metrics(): Readings {
+    const { state, shipped, failures, refused, latency, batches } = this.#shipper;
+    const errors = [...this.#sampling.errorsByKind, ['kafka', failures], ['refused', refused]] as const;
     return {
-      ready: this.#isSampling,
-      status: statusLine(this.#spool, this.#shipper.state),
-      stuck: this.#sampling.stuck ?? shipping,
+      ...samplingMetrics(this.#sampling, this.#spool, this.#settings),
+      hostspool_errors_total: labelled('kind', errors),
+      hostspool_backoff_failures: labelled('target', [['kafka', state.failures]]),
+      hostspool_last_acknowledgement_timestamp_seconds: acknowledgedAt(state),
+      hostspool_messages_sent_total: shipped,
+      hostspool_ship_latency_seconds: latency,
+      hostspool_batch_messages: batches,
     };
+  }
+
+  /** What `hostspool status` would see; undefined while the spool can't be read. */
+  look(): SpoolSnapshot | undefined {
+    return this.#spool.look();
   }
 
   #counters(): StatsReading {
@@ -128,7 +165,7 @@ export class Agent implements Service {
         errors: this.#sampling.errors + this.#shipper.failures + this.#shipper.refused,
         missed_ticks: this.#sampling.missedTicks,
       },
-      means: { mean_ship_latency_ms: [this.#shipper.latencySum, this.#shipper.shipped] },
+      means: { mean_ship_latency_ms: [this.#shipper.latency.sum * 1000, this.#shipper.shipped] },
       gauges: { spool_depth: this.#spool.depth, spool_bytes: this.#spool.bytes },
     };
   }

@@ -26,7 +26,9 @@ export class Sampler {
   #taken = 0;
   #unread = 0;
   #unstored = 0;
-  #failing = false;
+  #failing: string | undefined;
+  #storing = true;
+  #takenAt: number | undefined;
   #steppedMs = 0;
 
   constructor(options: SamplerOptions) {
@@ -48,6 +50,21 @@ export class Sampler {
     return this.#unstored;
   }
 
+  /** Why the last reading failed; undefined if it did not. */
+  get failing(): string | undefined {
+    return this.#failing;
+  }
+
+  /** Whether the spool took the last sample. */
+  get storing(): boolean {
+    return this.#storing;
+  }
+
+  /** When the last sample was taken, by the wall clock; undefined before the first. */
+  get takenAt(): number | undefined {
+    return this.#takenAt;
+  }
+
   async sample(tick: Tick): Promise<void> {
     const { collector, spool, hostname, version, log } = this.#options;
     this.#steppedMs += tick.steppedMs;
@@ -59,15 +76,18 @@ export class Sampler {
       reading = await collector.read();
     } catch (error) {
       this.#unread++;
-      if (!this.#failing) log.error({ event: 'sample_failed', err: asError(error) }, 'no sample could be taken');
-      this.#failing = true;
+      if (this.#failing === undefined)
+        log.error({ event: 'sample_failed', err: asError(error) }, 'no sample could be taken');
+      this.#failing = asError(error).message;
       return;
     }
-    if (this.#failing) log.info({ event: 'sample_recovered', missed: this.#unread }, 'samples are taken again');
-    this.#failing = false;
+    if (this.#failing !== undefined)
+      log.info({ event: 'sample_recovered', missed: this.#unread }, 'samples are taken again');
+    this.#failing = undefined;
 
     const identity = spool.identify();
     this.#taken++;
+    this.#takenAt = tick.at;
     const payload = encodeSample({
       hostname,
       timestamp: new Date(tick.at).toISOString(),
@@ -81,7 +101,8 @@ export class Sampler {
     });
     this.#steppedMs = 0;
     log.debug({ event: 'sample_taken', event_id: identity.event_id, run_id: identity.run_id, seq: identity.seq });
-    if (spool.append(identity, tick.at, payload)) this.#options.appended();
+    this.#storing = spool.append(identity, tick.at, payload);
+    if (this.#storing) this.#options.appended();
     else this.#unstored++;
   }
 }

@@ -5,6 +5,7 @@
 import { HostCollector } from '../collect/host.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { Histogram } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -13,8 +14,6 @@ import { Ticker } from './ticker.ts';
 
 /** How often the spool evicts what is too old, gives space back and remakes its reserve, at most. */
 const MAINTAIN_EVERY_MS = 10_000;
-/** A tick may take the longest time limit of a collector, and a slow disk's time for the append. */
-const STUCK_MS = 120_000;
 
 export interface SamplingOptions {
   readonly settings: ResolvedSettings;
@@ -31,7 +30,11 @@ export class Sampling {
   readonly #ticker: Ticker;
   readonly #spool: Spool;
   readonly #clock: Clock;
+  readonly #startedAt: number;
+  #interval: number;
+  #sampledAt: number;
   #maintainedAt: number;
+  #ended = false;
 
   private constructor(options: SamplingOptions, collector: HostCollector) {
     const { settings, spool, clock, log, appended } = options;
@@ -41,7 +44,10 @@ export class Sampling {
     this.#ticker = new Ticker(settings.collect.interval, hostname, clock);
     this.#spool = spool;
     this.#clock = clock;
-    this.#maintainedAt = clock.monotonic();
+    this.#interval = settings.collect.interval;
+    this.#startedAt = clock.monotonic();
+    this.#sampledAt = this.#startedAt;
+    this.#maintainedAt = this.#startedAt;
   }
 
   static open(options: SamplingOptions): Sampling {
@@ -63,10 +69,59 @@ export class Sampling {
     return this.#sampler.unread + this.#sampler.unstored;
   }
 
-  /** What of it stands still, undefined when all moves: every collector has a time limit, so no tick takes long. */
-  get stuck(): string | undefined {
-    const { overdue } = this.#ticker;
-    return overdue > STUCK_MS ? `the sample due ${Math.round(overdue / 1000)} s ago is not done` : undefined;
+  /** Time between two samples, ms. */
+  get interval(): number {
+    return this.#interval;
+  }
+
+  /** When the last tick came, or sampling was opened, by the monotonic clock. */
+  get tickedAt(): number {
+    return this.#ticker.tickedAt ?? this.#startedAt;
+  }
+
+  /** The tick of the last sample, or when sampling was opened, by the monotonic clock. */
+  get sampledAt(): number {
+    return this.#sampledAt;
+  }
+
+  /** The time of the last sample, by the wall clock; undefined before the first. */
+  get takenAt(): number | undefined {
+    return this.#sampler.takenAt;
+  }
+
+  /** Why the last tick gave no sample; undefined if it did. */
+  get failing(): string | undefined {
+    return this.#sampler.failing;
+  }
+
+  /** Whether the spool took the last sample. */
+  get storing(): boolean {
+    return this.#sampler.storing;
+  }
+
+  /** No more samples are taken: it was told to stop. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Failures by kind, for /metrics. */
+  get errorsByKind(): readonly (readonly [kind: string, count: number])[] {
+    return [
+      ['sample', this.#sampler.unread],
+      ['store', this.#sampler.unstored],
+    ];
+  }
+
+  get tickDelays(): Histogram {
+    return this.#ticker.delays;
+  }
+
+  get collectorDurations(): ReadonlyMap<string, Histogram> {
+    return this.#collector.durations;
+  }
+
+  get collectorErrors(): ReadonlyMap<string, number> {
+    return this.#collector.errors;
   }
 
   /** Takes over interval and time limit of new settings. */
@@ -74,14 +129,20 @@ export class Sampling {
     this.#collector.setTimeout(collect.timeout);
     this.#spool.setInterval(collect.interval);
     this.#ticker.setInterval(collect.interval);
+    this.#interval = collect.interval;
   }
 
   /** Samples until the signal aborts; the sample that has begun is finished. */
   async run(stop: AbortSignal): Promise<void> {
-    await this.#ticker.run(async (tick) => {
-      await this.#sampler.sample(tick);
-      this.#maintain();
-    }, stop);
+    try {
+      await this.#ticker.run(async (tick) => {
+        await this.#sampler.sample(tick);
+        if (this.#sampler.failing === undefined) this.#sampledAt = this.tickedAt;
+        this.#maintain();
+      }, stop);
+    } finally {
+      this.#ended = true;
+    }
   }
 
   #maintain(): void {

@@ -20,6 +20,7 @@
 import type { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { Histogram, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
 import { round2 } from '../lib/rounding.ts';
@@ -53,6 +54,9 @@ export interface ShipperOptions {
   readonly log: Log;
 }
 
+/** From the milliseconds of a healthy fleet to the days of a spool. Seconds. */
+const LATENCY_BOUNDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400];
+
 /** Errors that speak of the samples, not of the way to Kafka. */
 const REFUSALS: ReadonlySet<string> = new Set(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_INVALID_RECORD']);
 
@@ -72,9 +76,10 @@ export class Shipper {
   #shipped = 0;
   #failures = 0;
   #refused = 0;
-  #latencySum = 0;
   /** When the request under way was sent, by the monotonic clock; undefined while none is. */
   #sentAt: number | undefined;
+  readonly #latency = new Histogram(LATENCY_BOUNDS);
+  readonly #batches = new Histogram(SIZE_BOUNDS);
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -98,9 +103,14 @@ export class Shipper {
     return this.#refused;
   }
 
-  /** Time from taking a sample to its acknowledgement, summed over those shipped, ms. */
-  get latencySum(): number {
-    return this.#latencySum;
+  /** Time from taking a sample to its acknowledgement, in seconds. */
+  get latency(): Histogram {
+    return this.#latency;
+  }
+
+  /** Samples in each batch that was acknowledged. */
+  get batches(): Histogram {
+    return this.#batches;
   }
 
   /** For how long Kafka's answer has been waited for, ms; 0 while none is. */
@@ -195,7 +205,8 @@ export class Shipper {
     const now = clock.now();
     this.#rate.add(batch.length);
     this.#shipped += batch.length;
-    for (const sample of batch) this.#latencySum += Math.max(0, now - sample.takenAt);
+    this.#batches.observe(batch.length);
+    for (const sample of batch) this.#latency.observe(Math.max(0, now - sample.takenAt) / 1000);
     this.#withoutNotes = false;
     this.#limit = Math.min(batchSamples, this.#limit + Math.ceil(this.#limit / 16));
     this.#become({

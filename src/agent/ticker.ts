@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
+import { DELAY_BOUNDS, Histogram } from '../lib/histogram.ts';
 
 export interface Tick {
   /** Wall clock, ms since the epoch. */
@@ -31,11 +32,11 @@ export class Ticker {
   #splay: number;
   #offset: number;
   #readAt: number;
+  readonly #delays = new Histogram(DELAY_BOUNDS);
   #missed = 0;
+  #tickedAt: number | undefined;
   /** The interval is another than the wait was for. */
   #anew = false;
-  /** When the tick that is waited for, or worked on, was due by the monotonic clock. */
-  #dueAt = Number.POSITIVE_INFINITY;
   /** Ends the wait that is under way. */
   #rouse: () => void = () => undefined;
 
@@ -53,9 +54,14 @@ export class Ticker {
     return this.#missed;
   }
 
-  /** How long ago the tick was due that is still waited for, or worked on, ms; 0 where it is not due yet. */
-  get overdue(): number {
-    return Math.max(0, this.#clock.monotonic() - this.#dueAt);
+  /** How late ticks came: what the event loop was held up, in seconds. */
+  get delays(): Histogram {
+    return this.#delays;
+  }
+
+  /** When the last tick came, by the monotonic clock; undefined before the first. */
+  get tickedAt(): number | undefined {
+    return this.#tickedAt;
   }
 
   /** Changes the interval, in ms; the wait that is under way is computed anew. */
@@ -72,7 +78,6 @@ export class Ticker {
     signal.addEventListener('abort', () => this.#rouse(), { once: true });
     let due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
     while (!signal.aborted) {
-      this.#dueAt = due - this.#offset;
       if (!this.#anew) await this.#wait(due - this.#expectedNow());
       if (signal.aborted) return;
       if (this.#anew) {
@@ -80,8 +85,11 @@ export class Ticker {
         due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
         continue;
       }
-      if (this.#expectedNow() < due) continue; // a timer may fire a fraction of a millisecond early
+      const late = this.#expectedNow() - due;
+      if (late < 0) continue; // a timer may fire a fraction of a millisecond early
+      this.#delays.observe(late / 1000);
       const steppedMs = this.#readStep();
+      this.#tickedAt = this.#readAt;
       const at = this.#clock.now();
       await work({ at, steppedMs });
       const ticked = this.#gridIndex(steppedMs === 0 ? due : at);

@@ -6,14 +6,17 @@ import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
+import type { Observed } from '../ops/http-answers.ts';
+import { HttpEndpoint } from '../ops/http-endpoint.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
 import { openNotifyChannel } from '../ops/notify.ts';
+import { processMetrics } from '../ops/process-metrics.ts';
 import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { Supervision } from '../ops/supervision.ts';
 import { openWriter } from '../writer/open-writer.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
-import { runStatus, statusOptions } from './status.ts';
+import { liveStatus, runStatus, statusOptions } from './status.ts';
 
 export const runCommand: CommandModule = {
   command: '$0',
@@ -44,24 +47,41 @@ async function runService(argv: ArgumentsCamelCase): Promise<void> {
   requireFor(loaded.settings.mode, loaded.settings);
   const log = await openLog(loaded.settings.log);
   for (const warning of loaded.warnings) log.warn({ event: 'settings_warning' }, warning);
+  try {
+    await serve(argv, loaded, log);
+  } catch (error) {
+    // It is told on standard error as well; but whoever collects the log should find there why it ends.
+    log.error({ event: 'ended_by_error', err: asError(error) });
+    throw error;
+  }
+}
 
+async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: LeveledLog): Promise<void> {
   let current = loaded;
-  let service: Service | undefined;
-  let supervision: Supervision | undefined;
+  let taking: Taking | undefined;
   // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (service === undefined) return;
-    supervision?.reloading();
-    current = reload(argv, loaded, current, service, log);
-    supervision?.reloaded();
+    if (taking === undefined) return;
+    taking.supervision?.reloading();
+    current = reload(argv, loaded, current, taking, log);
+    taking.supervision?.reloaded();
   });
   const clock = new SystemClock();
-  service = openService(loaded, clock, log);
+  const service = openService(loaded, clock, log);
+  await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
   const channel = openNotifyChannel(process.env, log);
-  using told = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
-  supervision = told;
-  signals.stop.addEventListener('abort', () => told?.stopping(), { once: true });
+  using supervision = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
+  signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
+  taking = { service, endpoint, supervision };
   await service.run(signals.stop);
+}
+
+/** Who takes over new settings. */
+interface Taking {
+  readonly service: Service;
+  readonly endpoint: HttpEndpoint;
+  /** Who tells the service manager, where there is one. */
+  readonly supervision: Supervision | undefined;
 }
 
 function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Service {
@@ -75,12 +95,25 @@ function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog
   }
 }
 
+/** What the endpoint tells of a service. */
+function observe(service: Service, { settings }: LoadedSettings): Observed {
+  const observed: Observed = {
+    condition: () => service.condition(),
+    metrics: async () => ({
+      ...processMetrics(settings.mode, service.condition()),
+      ...(await service.metrics()),
+    }),
+  };
+  if (!(service instanceof Agent || service instanceof LocalMode)) return observed;
+  return { ...observed, status: () => liveStatus(service.look(), settings.spool.path) };
+}
+
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */
 function reload(
   argv: ArgumentsCamelCase,
   started: LoadedSettings,
   current: LoadedSettings,
-  service: Service,
+  { service, endpoint }: Taking,
   log: LeveledLog,
 ): LoadedSettings {
   try {
@@ -88,6 +121,7 @@ function reload(
     requireFor(loaded.settings.mode, loaded.settings);
     const changes = liveChanges(started.settings, current.settings, loaded.settings);
     service.apply(loaded.settings);
+    endpoint.apply(loaded.settings.http);
     log.setLevel(loaded.settings.log.level);
     log.info({ event: 'settings_reloaded', changed: Object.keys(changes.live) });
     if (changes.restart.length > 0) {

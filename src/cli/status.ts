@@ -15,9 +15,9 @@ import { SystemClock } from '../lib/clock.ts';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
 import { evaluate, type StatusReport } from '../operate/status.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from '../operate/status-findings.ts';
-import { readSnapshot } from '../spool/snapshot.ts';
+import { readSnapshot, type SpoolSnapshot } from '../spool/snapshot.ts';
 import { type Arguments, argument, durationArgument } from './argument-values.ts';
-import { EXIT_CODES, showUnknown } from './monitoring.ts';
+import { EXIT_CODES, showUnknown, unknownReport } from './monitoring.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { statusTable } from './status-table.ts';
 
@@ -62,6 +62,12 @@ export async function runStatus(argv: Arguments): Promise<void> {
   } catch (error) {
     showUnknown(asError(error), asJson);
   }
+}
+
+/** The object of --json, of a spool that this process holds; as with exit code 3 while it can't be read. */
+export function liveStatus(snapshot: SpoolSnapshot | undefined, path: string): object {
+  if (snapshot !== undefined) return evaluate(snapshot, DEFAULT_THRESHOLDS, new SystemClock().now());
+  return unknownReport(new HostspoolError('SPOOL_UNREADABLE', `the spool ${path} can't be read at the moment`));
 }
 
 type Form = 'json' | 'json line' | 'table';

@@ -14,6 +14,7 @@
 import { existsSync } from 'node:fs';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { Histogram } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import type { HostReading, RequiredMetrics } from '../sample/sample.ts';
 import type { Collector, Fields, SlowCollector } from './collector.ts';
@@ -59,6 +60,9 @@ const REQUIRED: Readonly<Record<keyof RequiredMetrics, string>> = {
 };
 const REQUIRED_FIELDS = Object.entries(REQUIRED) as [keyof RequiredMetrics, string][];
 
+/** A file of /proc is read in tens of microseconds; a filesystem may take as long as it is given. Seconds. */
+const DURATION_BOUNDS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
+
 /** Least time limit of what a sample can't do without, ms. One that hangs costs it once: it is not asked again. */
 const LEAST_FOR_REQUIRED_MS = 250;
 
@@ -70,7 +74,8 @@ export class HostCollector {
   #timeout: number;
   readonly #clock: Clock;
   readonly #failures: Failures;
-  readonly #durations = new Map<string, number>();
+  readonly #lastDurations = new Map<string, number>();
+  readonly #durations = new Map<string, Histogram>();
 
   private constructor(options: HostCollectorOptions) {
     const { details, clock } = options;
@@ -120,6 +125,11 @@ export class HostCollector {
 
   /** How long each collector took at the last reading, ms. */
   lastDurations(): ReadonlyMap<string, number> {
+    return this.#lastDurations;
+  }
+
+  /** How long each collector has taken since the start, in seconds. */
+  get durations(): ReadonlyMap<string, Histogram> {
     return this.#durations;
   }
 
@@ -151,7 +161,7 @@ export class HostCollector {
       this.#failures.failed(collector.name, asError(error));
       return {};
     } finally {
-      this.#durations.set(collector.name, this.#clock.monotonic() - startedAt);
+      this.#took(collector.name, this.#clock.monotonic() - startedAt);
     }
   }
 
@@ -166,8 +176,18 @@ export class HostCollector {
       this.#failures.failed(collector.name, asError(error));
       return {};
     } finally {
-      this.#durations.set(collector.name, this.#clock.monotonic() - startedAt);
+      this.#took(collector.name, this.#clock.monotonic() - startedAt);
     }
+  }
+
+  #took(collector: string, ms: number): void {
+    this.#lastDurations.set(collector, ms);
+    let durations = this.#durations.get(collector);
+    if (durations === undefined) {
+      durations = new Histogram(DURATION_BOUNDS);
+      this.#durations.set(collector, durations);
+    }
+    durations.observe(ms / 1000);
   }
 
   #checkRequired(reading: Fields): asserts reading is HostReading {

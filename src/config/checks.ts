@@ -7,6 +7,7 @@ import { HostspoolError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/units.ts';
 import { settingsError } from './problems.ts';
 import type { ResolvedSettings } from './resolve.ts';
+import { HOSTNAME } from './schema.ts';
 
 /** `kafka` is for commands that only talk to the brokers. */
 export type Need = ResolvedSettings['mode'] | 'kafka';
@@ -15,8 +16,9 @@ export type Need = ResolvedSettings['mode'] | 'kafka';
 export function requireFor(need: Need, settings: ResolvedSettings): void {
   const problems: string[] = [];
   if (need !== 'local') problems.push(...kafkaProblems(settings));
-  if (need !== 'kafka') problems.push(...spoolProblems(settings));
+  if (need !== 'kafka') problems.push(...spoolProblems(settings), ...httpProblems(settings));
   if (need === 'writer') problems.push(...writerProblems(settings));
+  if (need === 'agent' || need === 'local') problems.push(...hostProblems(settings));
   const brokersMissing = need !== 'local' && settings.kafka.brokers.length === 0;
   if (brokersMissing && problems.length === 0) {
     throw new HostspoolError('KAFKA_BROKERS_MISSING', `${WHO[need]} needs kafka.brokers, and none is set`, {
@@ -57,6 +59,13 @@ function kafkaProblems({ kafka }: ResolvedSettings): string[] {
   return problems;
 }
 
+/** The system's own name went through no parser; one that the contract does not take makes every sample a dead letter. */
+function hostProblems({ collect: { hostname } }: ResolvedSettings): string[] {
+  if (HOSTNAME.test(hostname)) return [];
+  const shown = JSON.stringify(hostname);
+  return [`collect.hostname: the system’s, ${shown}, is not a host name of 1 to 255 characters; set one`];
+}
+
 function spoolProblems({ backoff, collect, spool, sqlite }: ResolvedSettings): string[] {
   const problems: string[] = [];
   if (backoff.base > backoff.cap) {
@@ -71,6 +80,12 @@ function spoolProblems({ backoff, collect, spool, sqlite }: ResolvedSettings): s
   }
   if (sqlite.path === spool.path) problems.push(`sqlite.path: it is the spool itself, ${spool.path}`);
   return problems;
+}
+
+function httpProblems({ http: { tls } }: ResolvedSettings): string[] {
+  if (tls.cert !== undefined && tls.key === undefined) return ['http.tls.key: http.tls.cert is set without it'];
+  if (tls.key !== undefined && tls.cert === undefined) return ['http.tls.cert: http.tls.key is set without it'];
+  return [];
 }
 
 function writerProblems({ writer, sqlserver }: ResolvedSettings): string[] {
@@ -92,7 +107,7 @@ const KAFKA_MESSAGE_BYTES = 1_048_588;
 /** What works and is seldom meant. `given` are the names of the settings that somebody set. */
 export function settingsWarnings(settings: ResolvedSettings, given: ReadonlySet<string>): string[] {
   const warnings: string[] = [];
-  const { collect, kafka, mode, ship, sqlserver } = settings;
+  const { collect, http, kafka, mode, ship, sqlserver } = settings;
   if (given.has('collect.timeout') && collect.timeout === Math.floor(collect.interval / 2)) {
     warnings.push(`collect.timeout is at most half of collect.interval: ${formatDuration(collect.timeout)}`);
   }
@@ -106,11 +121,25 @@ export function settingsWarnings(settings: ResolvedSettings, given: ReadonlySet<
       'ship.batch_bytes is above 1048588 bytes, which brokers take only where max.message.bytes of the topic was raised',
     );
   }
-  if (given.has('http.address') && settings.http.address !== '') {
-    warnings.push('http.address: this version listens nowhere yet');
+  if (http.address !== '' && !isLoopback(http.address)) {
+    if (http.token === undefined) {
+      warnings.push(
+        `http.address ${http.address} can be reached from outside, and without http.token everybody is answered`,
+      );
+    } else if (http.tls.cert === undefined) {
+      warnings.push(
+        `http.address ${http.address} can be reached from outside, and without http.tls the token goes over the network readable`,
+      );
+    }
   }
   if (mode === 'writer' && sqlserver.trust_server_certificate) {
     warnings.push('sqlserver.trust_server_certificate accepts any certificate: anybody between can read along');
   }
   return warnings;
+}
+
+/** Whether only this machine can connect to `host:port`. */
+function isLoopback(address: string): boolean {
+  const host = address.slice(0, address.lastIndexOf(':'));
+  return host === 'localhost' || host === '[::1]' || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }

@@ -4,7 +4,7 @@ import { settingEntries } from './catalog.ts';
 import type { ResolvedSettings } from './resolve.ts';
 
 export interface SettingChanges {
-  /** Dotted name to new value of the live settings that changed. None of them is a secret. */
+  /** Dotted name to new value of the live settings that changed; of a secret only that it did. */
   readonly live: Readonly<Record<string, unknown>>;
   /** Dotted names of the settings that are not what the process runs with, and need a restart. */
   readonly restart: readonly string[];
@@ -18,10 +18,10 @@ export function liveChanges(
 ): SettingChanges {
   const live: Record<string, unknown> = {};
   const restart: string[] = [];
-  for (const { name, live: isLive } of settingEntries) {
+  for (const { name, live: isLive, secret } of settingEntries) {
     const value = settingValue(after, name);
     if (isDeepStrictEqual(settingValue(isLive ? before : started, name), value)) continue;
-    if (isLive) live[name] = value;
+    if (isLive) live[name] = secret ? '[secret]' : value;
     else restart.push(name);
   }
   return { live, restart };

@@ -22,8 +22,9 @@ export function unknownName(written: string, name: string, origin: string, write
   return `${quoted(written)} is not a setting (from ${origin})${didYouMean(nearestSettings(name).map(write))}`;
 }
 
+/** What stands before an `@` may be a login that was put into an address: it is not shown. */
 function quoted(value: unknown): string {
-  const text = typeof value === 'string' ? value : String(value);
+  const text = (typeof value === 'string' ? value : String(value)).replace(/[^\s,]*@/g, '…@');
   const shown = text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
   return JSON.stringify(shown);
 }

@@ -69,6 +69,7 @@ export function resolveDefaults(settings: Settings, machine: Machine): Resolutio
   if (timeout < settings.collect.timeout) derived.set('collect.timeout', 'half of collect.interval');
 
   const { tls } = settings.kafka;
+  const { tls: httpTls } = settings.http;
   const resolved: ResolvedSettings = {
     ...settings,
     collect: { ...settings.collect, hostname, timeout },
@@ -76,7 +77,7 @@ export function resolveDefaults(settings: Settings, machine: Machine): Resolutio
     kafka: { ...settings.kafka, tls: { ...tls, ...absolutePaths(tls, ['ca', 'cert', 'key'], absolute) } },
     sqlserver: { ...settings.sqlserver, ...absolutePaths(settings.sqlserver, ['ca'], absolute) },
     sqlite: { ...settings.sqlite, path: absolute(sqlitePath) },
-    http: { ...settings.http, address },
+    http: { ...settings.http, address, tls: { ...httpTls, ...absolutePaths(httpTls, ['cert', 'key'], absolute) } },
   };
   return { settings: resolved, derived };
 }

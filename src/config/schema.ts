@@ -23,6 +23,9 @@ const PORT = { min: 1, max: 65_535 };
 const HOST = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s:,/\\[\\]@]+)';
 const PORT_NUMBER = '([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])';
 const HOST_AND_PORT = new RegExp(`^${HOST}:${PORT_NUMBER}$`);
+/** What the wire contract takes for one, and no control characters; a pair of surrogates is one character. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a host name must not have
+export const HOSTNAME = /^(?=.{1,255}$)([^\s\u0000-\u001f\u007f-\u009f\ud800-\udfff]|[\ud800-\udbff][\udc00-\udfff])+$/;
 const TOPIC = /^(?!\.\.?$)[A-Za-z0-9._-]{1,249}$/;
 // Port 0 is any free one.
 const ADDRESS = new RegExp(`^$|^${HOST}:(0|${PORT_NUMBER})$`);
@@ -41,13 +44,11 @@ const collect = group('Sampling this host.', {
       'Time between two samples. Samples lie on the wall-clock grid of the interval, plus a splay that is stable per host.',
     live: true,
   }),
-  hostname: text('a host name of 1 to 255 characters', /^[^\0\s]{1,255}$/)
-    .optional()
-    .meta({
-      description: 'Name under which this host reports, and the key of its messages.',
-      derived: 'the system’s host name',
-      example: 'web-1.example.com',
-    }),
+  hostname: text('a host name of 1 to 255 characters', HOSTNAME).optional().meta({
+    description: 'Name under which this host reports, and the key of its messages.',
+    derived: 'the system’s host name',
+    example: 'web-1.example.com',
+  }),
   details: flag().prefault(false).meta({
     description:
       'Also send one entry per filesystem, network interface and disk. Makes a message several times as large.',
@@ -209,7 +210,7 @@ const writer = group('The writer: from Kafka to a database.', {
     .prefault('0s')
     .meta({
       description:
-        'How long rows are kept, counted from their arrival; older samples that still arrive are accounted and not inserted. 0 = for ever.',
+        'How long rows are kept, counted from their arrival, by the writer’s clock; older samples that still arrive are accounted and not inserted. 0 = for ever.',
     }),
 });
 
@@ -273,12 +274,45 @@ const sqlite = group('The SQLite database of local mode, and of a writer with wr
   }),
 });
 
+const httpTls = group('TLS of the endpoint.', {
+  cert: path().optional().meta({
+    description:
+      'PEM file of the certificate, with its chain. With it the endpoint speaks HTTPS. Goes with http.tls.key.',
+    example: '/etc/hostspool/http.pem',
+    live: true,
+  }),
+  key: path().optional().meta({
+    description: 'PEM file of its private key. Goes with http.tls.cert.',
+    example: '/etc/hostspool/http.key',
+    live: true,
+  }),
+});
+
 const http = group('Health and metrics over HTTP.', {
   address: text('host:port, or empty for off', ADDRESS).optional().meta({
-    description: 'Where to listen. Empty is off. This version listens nowhere yet.',
+    description:
+      'Where to listen. Empty is off. While the address is in use it is tried again; nothing else waits for it.',
     derived: '127.0.0.1:9464, or 127.0.0.1:9465 for a writer',
     example: '127.0.0.1:9464',
+    live: true,
   }),
+  token: secret().optional().meta({
+    description: 'What a client must send as `Authorization: Bearer …`. Without it every client is answered.',
+    example: '{ file: /etc/hostspool/http.token }',
+    live: true,
+  }),
+  tls: httpTls,
+  fleet_hosts: integer({ min: 0, max: 10_000 }).prefault(100).meta({
+    description:
+      'How many hosts a writer’s /metrics names, those furthest behind first. 0 = none, only the totals of the fleet.',
+    live: true,
+  }),
+  fleet_silent_after: duration({ min: SECOND, max: 365 * DAY })
+    .prefault('5m')
+    .meta({
+      description: 'Age of its newest sample after which a host counts as silent in a writer’s /metrics.',
+      live: true,
+    }),
 });
 
 const log = group('The log: JSON lines on standard output.', {

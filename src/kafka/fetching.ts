@@ -105,26 +105,22 @@ export class Fetching {
       this.#startLoops();
       const led = this.#options.partitions.filter((partition) => this.#leaderOf(partition) === leader);
       if (led.length === 0) break;
-      const free = led.filter((each) => !this.#asked.has(each) && this.#rests.left(each) === 0);
+      // Read once: a rest that ends between two looks would be neither over nor waited for.
+      const rests = led.map((each) => this.#rests.left(each));
+      const free = led.filter((each, index) => !this.#asked.has(each) && rests[index] === 0);
       const stale = free.filter((each) => this.#rests.isStale(each));
       if (stale.length > 0) {
         await this.#refresh(stale);
         continue;
       }
       const positions = free.length === 0 ? undefined : this.#target.positions(inTurn(free, turn));
-      if (positions === undefined || positions.size === 0) await this.#changed.wait(this.#shortestRest(led));
+      if (positions === undefined || positions.size === 0) await this.#changed.wait(shortest(rests));
       else {
         turn++;
         await this.#request(leader, positions);
       }
     }
     this.#loops.delete(leader);
-  }
-
-  /** Undefined when none rests: then only a wakening changes anything. */
-  #shortestRest(partitions: readonly number[]): number | undefined {
-    const left = partitions.map((each) => this.#rests.left(each)).filter((ms) => ms > 0);
-    return left.length === 0 ? undefined : Math.min(...left);
   }
 
   async #request(leader: number, positions: ReadonlyMap<number, number>): Promise<void> {
@@ -239,6 +235,12 @@ export class Fetching {
     if (code === 'KAFKA_UNKNOWN_TOPIC') return this.#rests.has(code);
     return code === 'KAFKA_NO_LEADER' && partitions.every((partition) => this.#rests.codeOf(partition) === code);
   }
+}
+
+/** Undefined when none rests: then only a wakening changes anything. */
+function shortest(rests: readonly number[]): number | undefined {
+  const left = rests.filter((ms) => ms > 0);
+  return left.length === 0 ? undefined : Math.min(...left);
 }
 
 /** Each partition comes first in its turn: only the first is sure to get a batch that is larger than the bounds. */

@@ -100,6 +100,16 @@ export class Session implements GroupSession {
     }
   }
 
+  async topicPartitions(): Promise<readonly number[]> {
+    const { brokers } = this.#options;
+    try {
+      await brokers.refresh();
+    } catch (thrown) {
+      throw brokers.error(thrown);
+    }
+    return brokers.partitions;
+  }
+
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {
     const { membership, brokers, group } = this.#options;
     try {

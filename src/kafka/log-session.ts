@@ -65,6 +65,11 @@ export interface GroupSession {
   /** `positions` may have a new answer. */
   wake(): void;
   bounds(partitions: readonly number[]): Promise<ReadonlyMap<number, LogBounds>>;
+  /**
+   * All partitions that the topic has, in order, at least one: as one of the brokers, asked anew, has heard. Where
+   * partitions came or went a moment ago it may not know yet.
+   */
+  topicPartitions(): Promise<readonly number[]>;
   /** Commits for tools that look at lag; `offsets`: partition to the offset after the last message loaded. */
   commit(offsets: ReadonlyMap<number, number>): Promise<void>;
 }

@@ -21,6 +21,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Backoff, type BackoffSettings } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { Histogram, LOAD_BOUNDS, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
 import { round2 } from '../lib/rounding.ts';
@@ -66,6 +67,8 @@ export class LocalLoader {
   #duplicates = 0;
   #loads = 0;
   #failures = 0;
+  readonly #durations = new Histogram(LOAD_BOUNDS);
+  readonly #batches = new Histogram(SIZE_BOUNDS);
 
   constructor(options: LocalLoaderOptions) {
     this.#options = options;
@@ -84,6 +87,16 @@ export class LocalLoader {
   /** Samples that the database had already. */
   get duplicates(): number {
     return this.#duplicates;
+  }
+
+  /** Time of each load committed, in seconds. */
+  get durations(): Histogram {
+    return this.#durations;
+  }
+
+  /** Samples in each load committed. */
+  get batches(): Histogram {
+    return this.#batches;
   }
 
   /** Loads committed. */
@@ -158,8 +171,9 @@ export class LocalLoader {
 
   /** One attempt; answers whether it was committed. */
   async #load(batch: readonly SpooledSample[]): Promise<boolean> {
-    const { spool, log } = this.#options;
+    const { spool, clock, log } = this.#options;
     const notes = spool.notes(NOTES_PER_SAMPLE);
+    const startedAt = clock.monotonic();
     this.#become({ state: 'shipping', next_attempt_at: null });
     try {
       const outcome = await this.#loader.load(spool.id, batch, notes);
@@ -167,6 +181,8 @@ export class LocalLoader {
         this.#failures += outcome.undecodable;
         this.#duplicates += outcome.duplicates;
         this.#loaded += outcome.inserted;
+        this.#durations.observe((clock.monotonic() - startedAt) / 1000);
+        this.#batches.observe(batch.length);
         this.#acknowledge(
           batch,
           notes.map(({ id }) => id),

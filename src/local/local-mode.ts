@@ -6,18 +6,24 @@
  */
 import { openSpool } from '../agent/open-spool.ts';
 import { Sampling } from '../agent/sampling.ts';
+import { samplingCondition } from '../agent/sampling-condition.ts';
+import { acknowledgedAt, samplingMetrics } from '../agent/sampling-metrics.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Condition } from '../ops/condition.ts';
+import { labelled, type Readings } from '../ops/metrics-catalog.ts';
 import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import { SqliteSink } from '../sink/sqlite/sqlite-sink.ts';
+import type { SpoolSnapshot } from '../spool/snapshot.ts';
 import type { Spool } from '../spool/spool.ts';
 import { LocalLoader } from './local-loader.ts';
 
 export class LocalMode implements Service {
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #spool: Spool;
   readonly #sink: SqliteSink;
@@ -29,6 +35,7 @@ export class LocalMode implements Service {
 
   private constructor(settings: ResolvedSettings, spool: Spool, sink: SqliteSink, clock: Clock, log: Log) {
     this.#settings = settings;
+    this.#clock = clock;
     this.#log = log;
     this.#spool = spool;
     this.#sink = sink;
@@ -89,13 +96,42 @@ export class LocalMode implements Service {
     this.#settings = settings;
   }
 
+  condition(): Condition {
+    const { max_bytes, max_age } = this.#settings.spool;
+    return samplingCondition({
+      sampling: this.#sampling,
+      spool: this.#spool,
+      target: 'the database',
+      shipping: this.#loader.state,
+      maxBytes: max_bytes,
+      maxAge: max_age,
+      clock: this.#clock,
+    });
+  }
+
+  metrics(): Readings {
+    const { state, loaded, duplicates, failures, durations, batches } = this.#loader;
+    return {
+      ...samplingMetrics(this.#sampling, this.#spool, this.#settings),
+      hostspool_errors_total: labelled('kind', [...this.#sampling.errorsByKind, ['database', failures]]),
+      hostspool_backoff_failures: labelled('target', [['database', state.failures]]),
+      hostspool_last_acknowledgement_timestamp_seconds: acknowledgedAt(state),
+      hostspool_rows_inserted_total: loaded,
+      hostspool_duplicates_dropped_total: duplicates,
+      hostspool_load_duration_seconds: durations,
+      hostspool_batch_messages: batches,
+    };
+  }
+
+  /** What `hostspool status` would see; undefined while the spool can't be read. */
+  look(): SpoolSnapshot | undefined {
+    return this.#spool.look();
+  }
+
   standing(): Standing {
     const { depth } = this.#spool;
-    return {
-      ready: this.#isSampling,
-      status: `sampling; ${depth} ${depth === 1 ? 'sample' : 'samples'} in the spool, ${this.#loader.loaded} loaded`,
-      stuck: this.#sampling.stuck,
-    };
+    const spooled = `${depth} ${depth === 1 ? 'sample' : 'samples'} in the spool`;
+    return { ready: this.#isSampling, status: `sampling; ${spooled}, ${this.#loader.loaded} loaded` };
   }
 
   #reading(): StatsReading {

@@ -51,6 +51,8 @@ function stateOf({ partition, state, committed, log_start, log_end, lag, expired
       return [critical('topic_recreated', `${what}, which has ${log_start} to ${log_end}: the topic was made anew`)];
     }
     case 'gone':
+      // A writer has put it on record.
+      if (committed === 0) return [];
       return [critical('partition_gone', `partition ${partition}, read up to ${committed}, is not in the topic`)];
   }
 }

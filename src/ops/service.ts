@@ -1,20 +1,24 @@
 /** What runs until it is told to stop, and takes new settings meanwhile: the agent, the writer, local mode. */
 import type { ResolvedSettings } from '../config/load.ts';
+import type { Condition } from './condition.ts';
+import type { Readings } from './metrics-catalog.ts';
 
 export interface Service {
   /** Runs until `stop` aborts, then closes everything it opened. */
   run(stop: AbortSignal): Promise<void>;
   /** Takes over the settings that can change live. */
   apply(settings: ResolvedSettings): void;
-  /** How it stands at this moment; asked from outside, so that the work itself pays nothing for it. */
+  /** How it is now. */
+  condition(): Condition;
+  /** What it counts, read now. */
+  metrics(): Readings | Promise<Readings>;
+  /** What a service manager is told. */
   standing(): Standing;
 }
 
 export interface Standing {
-  /** Whether it has begun what it is there for. */
+  /** Whether it has begun, as far as that depends on this host; a server that is away does not keep it from that. */
   readonly ready: boolean;
   /** One line for a person. */
   readonly status: string;
-  /** What should have moved by itself long ago and has not, and only a new process can mend; undefined otherwise. */
-  readonly stuck: string | undefined;
 }

@@ -5,7 +5,7 @@
  * Kinds and reasons are read with an eye on agents newer than this reader: an unknown kind is passed over, an unknown
  * reason is kept as it is. Reasons that only a reader may give are not taken from an agent.
  */
-import { isUuid } from './identity.ts';
+import { canonicalUuid } from './identity.ts';
 import type { Note } from './note.ts';
 
 /** A `lost` note as it arrived; its reason may be one that this version does not know. */
@@ -52,15 +52,23 @@ export function readNotes(given: unknown): readonly ReceivedNote[] {
   return notes;
 }
 
-/** A sequence number: 1, 2, 3 … up to what a double holds exactly. */
+/**
+ * The greatest sequence number that is believed: two centuries at ten samples a second. One message that claims more
+ * would make its run miss as many samples, and a thousand such runs would not fit into the sums of a BIGINT: then
+ * nothing could be loaded any more, of anybody.
+ */
+export const MAX_SEQ = 2 ** 36;
+
+/** A sequence number: 1, 2, 3 … up to MAX_SEQ. */
 export function isSeq(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 1;
+  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SEQ;
 }
 
 function readNote(given: unknown): ReceivedNote | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const { kind, run_id, first_seq, last_seq, reason, clean, exact } = given as Record<string, unknown>;
-  if (typeof run_id !== 'string' || !isUuid(run_id) || !isSeq(last_seq)) return undefined;
+  const { kind, first_seq, last_seq, reason, clean, exact, ...named } = given as Record<string, unknown>;
+  const run_id = canonicalUuid(named.run_id);
+  if (run_id === undefined || !isSeq(last_seq)) return undefined;
   if (exact !== undefined && typeof exact !== 'boolean') return undefined;
   const common = { run_id, last_seq, exact: exact ?? true };
   switch (kind) {

@@ -19,7 +19,7 @@ import { HostspoolError } from '../lib/errors.ts';
 import { round2 } from '../lib/rounding.ts';
 import { isSeq, type ReceivedNote, readNotes } from './decode-notes.ts';
 import { FIELDS, type Field } from './fields.ts';
-import { isUuid, uuidFromBytes } from './identity.ts';
+import { canonicalUuid, uuidFromBytes } from './identity.ts';
 import { assertHarmless, describe } from './shape.ts';
 import { parseTimestamp } from './timestamp.ts';
 
@@ -78,8 +78,9 @@ export function decodeNotes(value: Uint8Array | string | null): readonly Receive
 export function decodeParts(value: Uint8Array | string | null): MessageParts {
   try {
     const message = parse(toText(value));
-    const { run_id, seq, hostname } = message;
-    const identified = typeof run_id === 'string' && isUuid(run_id) && isSeq(seq);
+    const { seq, hostname } = message;
+    const run_id = canonicalUuid(message.run_id);
+    const identified = run_id !== undefined && isSeq(seq);
     return {
       run_id: identified ? run_id : null,
       seq: identified ? seq : null,
@@ -124,15 +125,14 @@ function eventIdOf(value: Uint8Array | string): string {
 function readUuid(message: Message, name: string): string | null {
   const value = message[name];
   if (value === undefined || value === null) return null;
-  if (typeof value !== 'string') throw invalid(name, `not a UUID but ${describe(value)}`);
-  const uuid = isUuid(value) ? value : value.toLowerCase();
-  if (!isUuid(uuid)) throw invalid(name, `not a UUID but ${describe(value)}`);
+  const uuid = canonicalUuid(value);
+  if (uuid === undefined) throw invalid(name, `not a UUID but ${describe(value)}`);
   return uuid;
 }
 
 function readSeq({ seq }: Message): number | null {
   if (seq === undefined || seq === null) return null;
-  if (!isSeq(seq)) throw invalid('seq', `not a whole number from 1 to 2^53 − 1 but ${describe(seq)}`);
+  if (!isSeq(seq)) throw invalid('seq', `not a whole number from 1 to 2^36 but ${describe(seq)}`);
   return seq;
 }
 

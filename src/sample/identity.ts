@@ -28,6 +28,15 @@ export function isUuid(text: string): boolean {
   return CANONICAL.test(text);
 }
 
+/** The canonical writing of what may be a UUID in capitals; undefined for what is none. */
+export function canonicalUuid(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  if (CANONICAL.test(value)) return value;
+  // A text of megabytes is not copied to find out.
+  const lower = value.length === 36 ? value.toLowerCase() : '';
+  return CANONICAL.test(lower) ? lower : undefined;
+}
+
 /** The 16 bytes of a UUID in canonical writing. */
 export function uuidToBytes(uuid: string): Buffer {
   if (!CANONICAL.test(uuid)) throw new TypeError(`not a UUID: ${uuid}`);

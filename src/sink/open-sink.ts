@@ -18,13 +18,15 @@ export interface OpenOptions {
 }
 
 /**
- * SQLite is opened and brought to its schema here; SQL Server is connected to when it is first asked for something, and
- * never migrated.
+ * Opens or connects when it is first asked for something: a database that is away or held by somebody then is waited
+ * for like one that is later. SQLite is brought to its schema with that, SQL Server never. Only an `existing` SQLite
+ * file is opened here.
  */
 export function openSink(settings: SinkSettings, log: Log, { existing = false }: OpenOptions = {}): SampleDatabase {
   const { writer, sqlserver, sqlite } = settings;
   if (writer.sink === 'sqlite') {
-    return SqliteSink.open({ path: sqlite.path, existing, log, ...(existing ? { busyTimeout: PATIENT_MS } : {}) });
+    if (existing) return SqliteSink.open({ path: sqlite.path, existing, log, busyTimeout: PATIENT_MS });
+    return SqliteSink.at({ path: sqlite.path, log });
   }
   return new SqlServerSink({ settings: sqlserver, log });
 }

@@ -178,14 +178,19 @@ export class GuardedStore {
 
   #recover(cause: Error): boolean {
     const { files, ports, clock, log, tail } = this.#options;
-    log.error({ event: 'spool_damaged', path: files.database, err: cause }, 'the spool file is damaged; recovering it');
+    const first = this.#failing !== 'damaged';
+    if (first)
+      log.error(
+        { event: 'spool_damaged', path: files.database, err: cause },
+        'the spool file is damaged; recovering it',
+      );
     this.#release();
     try {
       ports.recover({ path: files.database, clock, log, tail: tail() });
       return true;
     } catch (error) {
       if (faultOf(error) === undefined) throw error;
-      log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });
+      if (first) log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });
       return false;
     }
   }

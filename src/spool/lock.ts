@@ -7,8 +7,12 @@
  * whether the process that the tail file names has the spool open; (2) the holder looks now and then whether its lock
  * is still the one at the path, and takes it anew. Where it can't, since another process has it (one that did not see
  * this one: of another pid namespace), it has lost the spool, and ends.
+ *
+ * A lock file that is no database any more (overwritten, damaged with its disk) is emptied: it holds nothing, and the
+ * same file goes on being the lock, so that two processes that start at once still meet at it. SQLite reads it only
+ * after it got its lock, so it is not another's that is found so.
  */
-import { readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { readdirSync, readlinkSync, realpathSync, truncateSync } from 'node:fs';
 import { errorCode, HostspoolError } from '../lib/errors.ts';
 import { FileIdentity } from '../lib/file-identity.ts';
 import type { Log } from '../lib/log.ts';
@@ -38,8 +42,8 @@ export class SpoolLock {
   }
 
   /** Takes the lock; throws SPOOL_LOCKED, with the holder's process id where it is known. */
-  static take(files: SpoolFiles, ports: SpoolPorts): SpoolLock {
-    const held = lockFile(files, ports, PATIENCE_MS);
+  static take(files: SpoolFiles, ports: SpoolPorts, log: Log): SpoolLock {
+    const held = mendedLockFile(files, ports, log);
     const pid = Tail.holder(files.tail);
     if (pid !== undefined && pid !== process.pid && hasOpen(pid, files.database)) {
       held.database.close();
@@ -66,6 +70,17 @@ export class SpoolLock {
 
   release(): void {
     this.#held.database.close();
+  }
+}
+
+function mendedLockFile(files: SpoolFiles, ports: SpoolPorts, log: Log): HeldFile {
+  try {
+    return lockFile(files, ports, PATIENCE_MS);
+  } catch (error) {
+    if (faultOf(error) !== 'damaged') throw error;
+    truncateSync(files.lock, 0);
+    log.warn({ event: 'spool_lock_restored', path: files.lock }, 'the lock file was damaged; it is empty again');
+    return lockFile(files, ports, PATIENCE_MS);
   }
 }
 

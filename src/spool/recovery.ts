@@ -18,6 +18,7 @@
  */
 import { chmodSync, chownSync, closeSync, openSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { errorCode } from '../lib/errors.ts';
 import { openSqlite, type SqliteDatabase } from '../lib/sqlite.ts';
 import { FileBytes } from './bytes.ts';
 import { faultOf } from './faults.ts';
@@ -150,13 +151,24 @@ function build(request: RecoveryRequest, pages: PageSource, carried: boolean, po
   }
 }
 
-/** Mode, owner and group of the damaged file: whoever could read the spool, and nobody else, can read the new one. */
+/**
+ * Mode, owner and group of the damaged file: whoever could read the spool, and nobody else, can read the new one. A
+ * group that this process is not in can't be given; then no group may read it.
+ */
 function inheritOwner(from: string, to: string): void {
   const found = statSync(from, { throwIfNoEntry: false });
   if (found === undefined) return;
   const made = statSync(to);
-  if (made.uid !== found.uid || made.gid !== found.gid) chownSync(to, found.uid, found.gid);
-  chmodSync(to, found.mode & 0o7777);
+  let mode = found.mode & 0o7777;
+  if (made.uid !== found.uid || made.gid !== found.gid) {
+    try {
+      chownSync(to, found.uid, found.gid);
+    } catch (error) {
+      if (errorCode(error) !== 'EPERM') throw error;
+      mode &= ~0o2070;
+    }
+  }
+  chmodSync(to, mode);
 }
 
 /** A recovery that an earlier process had decided and not finished. */

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
 import { faultOf } from './faults.ts';
 import type { SpoolFiles } from './files.ts';
-import { APPLICATION_ID } from './schema.ts';
+import { APPLICATION_ID, PAGE_SIZE } from './schema.ts';
 
 /** The system's refusal as an error that says what to do; undefined for anything but a refusal. */
 export function refusal(path: string, cause: unknown): HostspoolError | undefined {
@@ -47,16 +47,17 @@ export function openingError(path: string, error: unknown): unknown {
 }
 
 /**
- * Throws SPOOL_FOREIGN if the path names another program's SQLite database: a slip in spool.path must not touch it. A
- * spool has its tail file beside it, so only a file without one is looked into, and only its header: SQLite would leave
- * files of its own beside it. One that can't be read is no matter of this, but of the recovery.
+ * Throws SPOOL_FOREIGN if the path names another program's SQLite database, or a text: a slip in spool.path must not
+ * touch it. A spool has its tail file beside it, so only a file without one is looked into, and only its beginning:
+ * SQLite would leave files of its own beside it. One that can't be read is no matter of this, but of the recovery, and
+ * so is one that is neither: it may be a spool that was damaged at its beginning.
  */
 export function refuseForeign({ database, tail }: SpoolFiles): void {
   if (statSync(tail, { throwIfNoEntry: false }) !== undefined) return;
-  const header = headerOf(database);
-  if (header?.subarray(0, MAGIC.length).equals(MAGIC) !== true) return;
-  if (header.readUInt32BE(APPLICATION_ID_AT) === APPLICATION_ID) return;
-  throw new HostspoolError('SPOOL_FOREIGN', `${database} is a database of something else, not a spool`, {
+  const beginning = beginningOf(database);
+  const what = isForeignDatabase(beginning) ? 'database' : isText(beginning) ? 'text file' : undefined;
+  if (what === undefined) return;
+  throw new HostspoolError('SPOOL_FOREIGN', `${database} is a ${what} of something else, not a spool`, {
     hint: 'set spool.path to a file of its own; this one was left as it is',
   });
 }
@@ -66,15 +67,34 @@ const MAGIC = Buffer.from('SQLite format 3\0');
 const HEADER_BYTES = 100;
 const APPLICATION_ID_AT = 68;
 
-function headerOf(path: string): Buffer | undefined {
+function isForeignDatabase(beginning: Buffer): boolean {
+  if (beginning.length < HEADER_BYTES || !beginning.subarray(0, MAGIC.length).equals(MAGIC)) return false;
+  return beginning.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID;
+}
+
+/** A whole page of a database without a control character: no damage makes that by chance. */
+function isText(beginning: Buffer): boolean {
+  if (beginning.length === 0) return false;
+  try {
+    // What is cut in the middle of a character at the end is no error.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(beginning, { stream: true });
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what a text has not
+    return !/[\u0000-\u0008\u000e-\u001a\u001c-\u001f\u007f]/.test(text);
+  } catch {
+    return false;
+  }
+}
+
+/** Its first page, or all of it where it is shorter; nothing where it can't be read. */
+function beginningOf(path: string): Buffer {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
-    const header = Buffer.alloc(HEADER_BYTES);
-    return readSync(file, header, 0, HEADER_BYTES, 0) === HEADER_BYTES ? header : undefined;
+    const page = Buffer.alloc(PAGE_SIZE);
+    return page.subarray(0, readSync(file, page, 0, PAGE_SIZE, 0));
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
-    return undefined;
+    return Buffer.alloc(0);
   } finally {
     if (file !== undefined) closeSync(file);
   }

@@ -148,7 +148,8 @@ interface Statement {
   all(...parameters: readonly SqlValue[]): unknown[];
 }
 
-function queriesOf(database: { prepare(sql: string): unknown }): Queries {
+/** Asks an open database. */
+export function queriesOf(database: { prepare(sql: string): unknown }): Queries {
   const statements = new Map<string, Statement>();
   const statement = (sql: string): Statement => {
     let prepared = statements.get(sql);

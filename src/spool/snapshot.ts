@@ -12,6 +12,7 @@ import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
+import type { SqliteDatabase } from '../lib/sqlite.ts';
 import { type AgentRecord, parseAgentRecord } from './agent-record.ts';
 import { faultOf } from './faults.ts';
 import { type SpoolFiles, spoolFiles } from './files.ts';
@@ -19,7 +20,7 @@ import { findHolder, type Holder } from './holder.ts';
 import { parseShippingState, type ShippingState } from './shipping-state.ts';
 import { type Content, isForeign, type LossTotal, readContent } from './snapshot-content.ts';
 import type { QueueReading } from './snapshot-queue.ts';
-import { lookInto, type Queries, type SnapshotSource } from './snapshot-source.ts';
+import { lookInto, type Queries, queriesOf, type SnapshotSource } from './snapshot-source.ts';
 import { Tail } from './tail.ts';
 
 /** The run that was begun last. */
@@ -71,6 +72,8 @@ export interface SnapshotOptions {
 }
 
 const COUNT_FOR_MS = 500;
+/** Time for it within a process that samples meanwhile, ms. */
+const COUNT_WITHIN_MS = 20;
 
 /**
  * Looks into the spool; throws SPOOL_MISSING, SPOOL_PERMISSION, SPOOL_NEWER_SCHEMA or SPOOL_UNREADABLE.
@@ -78,35 +81,56 @@ const COUNT_FOR_MS = 500;
 export function readSnapshot(path: string, clock: Clock, options: SnapshotOptions = {}): SpoolSnapshot {
   const files = spoolFiles(path);
   requireFile(path);
-  const at = clock.now();
-  const monotonicAt = clock.monotonic();
-  const deadline = monotonicAt + (options.countFor ?? COUNT_FOR_MS);
+  const moment = momentOf(clock);
+  const deadline = moment.monotonicAt + (options.countFor ?? COUNT_FOR_MS);
   const { source, value: content } = look(files, (queries) => readContent(files, queries, clock, deadline));
-  const damage = [...content.damage];
-  const agentText = content.state.get('agent');
-  const agent = agentText === undefined ? null : (parseAgentRecord(agentText) ?? null);
-  if (agentText !== undefined && agent === null) damage.push('state: the agent’s record is not one');
+  const { agent, damage } = readAgent(content);
   const run = readRun(files, content, agent, clock);
   const named =
     agent?.pid === undefined || run?.startedAt == null || !run.thisBoot
       ? undefined
       : { pid: agent.pid, startedAt: run.startedAt };
+  const holder = findHolder(files, named);
+  return { ...moment, ...whole(path, content), source, agent, damage, run, holder };
+}
+
+/**
+ * The same look by the process that holds the spool, through its own connection; never of a copy, and quick. `depth`:
+ * as it knows it. Throws what SQLite throws where nothing can be read.
+ */
+export function snapshotWithin(path: string, database: SqliteDatabase, clock: Clock, depth: number): SpoolSnapshot {
+  const files = spoolFiles(path);
+  const moment = momentOf(clock);
+  const read = readContent(files, queriesOf(database), clock, moment.monotonicAt + COUNT_WITHIN_MS);
+  const content = read.queue === null ? read : { ...read, queue: { ...read.queue, depth, exact: true } };
+  const { agent, damage } = readAgent(content);
+  const run = readRun(files, content, agent, clock);
+  const holder: Holder = { held: true, knownBy: 'lock', pid: process.pid, ownPid: process.pid };
+  return { ...moment, ...whole(path, content), source: 'shared', agent, damage, run, holder };
+}
+
+function momentOf(clock: Clock): Pick<SpoolSnapshot, 'at' | 'monotonicAt'> {
+  return { at: clock.now(), monotonicAt: clock.monotonic() };
+}
+
+function readAgent(content: Content): Pick<SpoolSnapshot, 'agent' | 'damage'> {
+  const agentText = content.state.get('agent');
+  const agent = agentText === undefined ? null : (parseAgentRecord(agentText) ?? null);
+  if (agentText === undefined || agent !== null) return { agent, damage: content.damage };
+  return { agent, damage: [...content.damage, 'state: the agent’s record is not one'] };
+}
+
+/** What a snapshot takes from the content as it is. */
+function whole(path: string, content: Content) {
   return {
     path,
-    at,
-    monotonicAt,
-    source,
     spoolId: content.state.get('spool_id') ?? null,
     queue: content.queue,
     bytes: content.bytes,
     filesystemFree: filesystemFree(path),
-    agent,
-    holder: findHolder(files, named),
-    run,
     shipping: parseShippingState(content.state.get('shipping')),
     losses: content.losses,
     notesPending: content.notesPending,
-    damage,
   };
 }
 

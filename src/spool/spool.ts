@@ -35,6 +35,7 @@ import { openingError, refuseForeign } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { forgetEndedRuns } from './runs.ts';
 import type { ShippingState } from './shipping-state.ts';
+import { type SpoolSnapshot, snapshotWithin } from './snapshot.ts';
 import type { SpoolOptions } from './spool-options.ts';
 import { Trimmer } from './trimmer.ts';
 import { checkpoint, giveBack } from './upkeep.ts';
@@ -121,7 +122,7 @@ export class Spool {
       const permissions = new Permissions(files, options.group);
       refuseForeign(files);
       permissions.prepare();
-      lock = SpoolLock.take(files, ports);
+      lock = SpoolLock.take(files, ports, options.log);
       ports.reached('open:locked');
       spool = new Spool(options, files, permissions, lock);
       spool.#open();
@@ -257,6 +258,22 @@ export class Spool {
   /** As last saved; the total goes on over restarts. */
   shipping(): ShippingState {
     return { ...this.#journal.shipping };
+  }
+
+  /** Samples ever lost, by reason; nothing while the file can't be read. */
+  losses(): ReadonlyMap<string, number> {
+    const [losses] = this.#journal.read((store) => store.losses());
+    return losses ?? new Map();
+  }
+
+  /**
+   * What a look from outside would see, through this process's own connection: opening the file once more would be
+   * more work, and closing it could cost the locks on it. Undefined while the file can't be read.
+   */
+  look(): SpoolSnapshot | undefined {
+    const { path, clock } = this.#options;
+    const [snapshot] = this.#journal.read((store) => snapshotWithin(path, store.database, clock, this.depth));
+    return snapshot;
   }
 
   /** Upkeep between two samples, to be called every few seconds. */

@@ -160,6 +160,12 @@ export class Store {
     return this.database.prepare<[], RunRow>('SELECT * FROM runs ORDER BY rowid').all();
   }
 
+  /** Samples lost so far, by reason. */
+  losses(): Map<string, number> {
+    const rows = this.database.prepare<[], { reason: string; samples: number }>('SELECT reason, samples FROM losses');
+    return new Map(rows.all().map(({ reason, samples }) => [reason, samples]));
+  }
+
   /** The last number known of a run; 0 for one that is not known. */
   lastSeq(run: Buffer): number {
     const last = this.database.prepare<[Buffer], number>('SELECT last_seq FROM runs WHERE run_id = ?').pluck();

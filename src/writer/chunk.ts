@@ -87,8 +87,10 @@ export function endOf({ chunk, to }: Slice): LastTaken {
 }
 
 /** What a message counts for in the bound of the buffer, bytes. */
-export function bytesOf({ key, value }: FetchedMessage): number {
-  return (value?.length ?? 0) + (key?.length ?? 0);
+export function bytesOf({ key, value, headers }: FetchedMessage): number {
+  let bytes = (value?.length ?? 0) + (key?.length ?? 0);
+  for (const name in headers) for (const each of headers[name] ?? []) bytes += name.length + each.length;
+  return bytes;
 }
 
 export function bytesOfMessages(messages: readonly FetchedMessage[], from = 0, to = messages.length): number {

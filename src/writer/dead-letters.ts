@@ -1,7 +1,8 @@
 /**
  * Messages that cannot become rows, on their way to `<topic>.dlq`: as they came, key, value and headers, with headers
  * beside them that say why and where from. They are acknowledged before the offsets move past them, so each is there
- * at least once; whoever lists them goes by their origin.
+ * at least once; whoever lists them goes by their origin. Headers of ours that a message brings along (a dead letter that
+ * was copied back by another tool) are left out: they would make it a mark, or one that was cut off.
  *
  * One that is too large with its further headers is made smaller until the topic takes it: half of its value and half
  * of that, then its own headers, then its key. What was cut off is said in a header; the original lies in its topic for
@@ -10,7 +11,7 @@
 import type { KafkaProducer, OutgoingMessage } from '../kafka/producer.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { deadLetterHeaders, deadLetterTopic } from '../sample/dead-letter.ts';
+import { deadLetterHeaders, deadLetterTopic, originalHeaders } from '../sample/dead-letter.ts';
 import type { DeadLetter } from './compose.ts';
 
 export interface DeadLetterOptions {
@@ -98,7 +99,7 @@ export class DeadLetters {
 
   #whole(letter: DeadLetter): OutgoingMessage {
     const { key, value, headers } = letter.message;
-    return { key, value, headers: { ...headers, ...this.#headers(letter, null) } };
+    return { key, value, headers: { ...originalHeaders(headers), ...this.#headers(letter, null) } };
   }
 
   /** The next smaller form; undefined: there is none. */

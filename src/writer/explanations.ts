@@ -8,7 +8,8 @@
  *   committed an unexplained gap   ─▶ read the holes; a new one ─▶ go through those runs
  *
  * Whichever commits second sees the first one's, so nothing stays unexplained that could be explained. At the
- * beginning of a session both is done, for what a killed writer left behind.
+ * beginning of a session both is done, for what a killed writer left behind. A load that met the fence may have been
+ * committed itself, its answer lost, or another writer committed it and died: the holes are read again.
  */
 import type { Account } from '../accounts/account.ts';
 import { advance, type LogHole } from '../accounts/advance.ts';
@@ -21,7 +22,8 @@ export class Explanations {
   readonly #sink: Pick<Sink, 'readHoles' | 'readUnexplained'>;
   readonly #reader: LogReader;
   #holes: readonly LogHole[] = [];
-  #holesInDoubt = false;
+  /** There may be holes that are not known here. */
+  #inDoubt = false;
   #due = false;
 
   constructor(sink: Pick<Sink, 'readHoles' | 'readUnexplained'>, reader: LogReader) {
@@ -34,21 +36,27 @@ export class Explanations {
     return this.#holes;
   }
 
-  /** Runs with unexplained gaps have to be gone through. */
+  /** Runs with unexplained gaps have to be gone through, or it has to be found out whether they have to. */
   get due(): boolean {
-    return this.#due;
+    return this.#due || this.#inDoubt;
+  }
+
+  /** Holes may have been recorded of which nobody told. */
+  doubt(): void {
+    this.#inDoubt = true;
   }
 
   /** Reads the holes; those that are new make the runs due. Rejects with the sink's HostspoolError. */
   async refresh(isSession = false): Promise<void> {
     const known = isSession ? 0 : this.#holes.length;
     this.#holes = await this.#sink.readHoles(this.#reader);
-    this.#holesInDoubt = false;
+    this.#inDoubt = false;
     if (this.#holes.length > known) this.#due = true;
   }
 
-  /** The runs that a hole may explain; none when nothing is due. */
+  /** The runs that a hole may explain, by the holes as they are now; none when nothing is due. */
   async unexplained(): Promise<ReadonlyMap<string, Account>> {
+    if (this.#inDoubt) await this.refresh();
     return this.#due ? this.#sink.readUnexplained() : NONE;
   }
 
@@ -73,7 +81,7 @@ export class Explanations {
   async committed(found: readonly LogHole[], changes: readonly AccountChange[]): Promise<void> {
     this.#holes = [...this.#holes, ...found];
     this.#due = found.length > 0;
-    if (changes.some((change) => difference(change).missing > 0)) this.#holesInDoubt = true;
-    if (this.#holesInDoubt) await this.refresh();
+    if (changes.some((change) => difference(change).missing > 0)) this.doubt();
+    if (this.#inDoubt) await this.refresh();
   }
 }

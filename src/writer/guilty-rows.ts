@@ -9,10 +9,13 @@
  *
  * The bound makes it end early: a database that refuses everything would otherwise be asked about every single row,
  * and the whole topic would become dead letters. Nothing is given up here; whoever asked decides.
+ *
+ * An error that nobody can name may be a trouble that passes, and a row that stands alone at that moment would be taken
+ * for guilty: it is asked about once more, after no rows at all.
  */
 import { asError } from '../lib/errors.ts';
 import type { DecodedSample } from '../sample/decode.ts';
-import { speaksOfData } from './load-failure.ts';
+import { failureKind, speaksOfData } from './load-failure.ts';
 
 export interface GuiltyRow {
   readonly row: DecodedSample;
@@ -52,6 +55,11 @@ export async function findGuiltyRows(
     if (error === undefined) continue;
     const [row] = part;
     if (part.length === 1 && row !== undefined) {
+      if (failureKind(error) === 'unknown') {
+        const trouble = await refusal([], rehearse);
+        if (trouble !== undefined) return { kind: 'not the rows', error: trouble };
+        if ((await refusal(part, rehearse)) === undefined) continue;
+      }
       guilty.push({ row, error });
       if (guilty.length > most) return { kind: 'not the rows', error };
     } else {

@@ -44,6 +44,11 @@ export class Health {
     this.#behindSince ??= this.#clock.monotonic();
   }
 
+  /** What waited was left to others. */
+  dropped(): void {
+    this.#behindSince = undefined;
+  }
+
   /** A load succeeded; `isBehind`: there is more. */
   progress(isBehind: boolean): void {
     this.#behindSince = isBehind ? this.#clock.monotonic() : undefined;
@@ -53,6 +58,13 @@ export class Health {
   /** An attempt failed that is repeated. */
   failed(organ: Organ, error: Error): void {
     this.#failing.set(organ, { since: this.#failing.get(organ)?.since ?? this.#clock.monotonic(), error });
+  }
+
+  /** What fails and is tried again, a sentence each; it may pass. */
+  concerns(): string[] {
+    return [...this.#failing]
+      .filter(([organ]) => !this.#ills.has(organ))
+      .map(([organ, { error }]) => `${organ}: ${error.message}`);
   }
 
   /** For how long messages have waited without a load, and without an attempt that failed, ms. */

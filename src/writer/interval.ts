@@ -15,8 +15,15 @@
  * transaction as the offset that passes over it. The database's offset stands behind a message, never behind offsets
  * that hold none (control records, compaction): so there is evidence to compare with whenever reading begins there.
  *
- * Nothing that advances `next` is taken later than PROOF_MS after the last such answer without looking at the log
- * first (log-check.ts).
+ * And nothing is taken but together with the message before it, fetched once more and compared (log-check.ts): a topic
+ * can be made anew, and filled past `next`, in less time than lies between two answers.
+ *
+ *   all read ─▶ wait at `next` ─▶ something came: not taken ─▶ fetch from the last message on ─▶ same: take the rest
+ *                   ▲                                               ▲                                    │
+ *                   └──────────────── all read ─────────────────────┴────────────── there is more ───────┘
+ *
+ * Where that message comes in a batch so large that nothing else fits into the answer, the fetch that follows at once
+ * is taken without it.
  */
 import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
@@ -35,8 +42,6 @@ export interface Part extends Piece {
   readonly move: OffsetMove;
 }
 
-/** A topic can't be made anew, and grow past where the old one was read to, in less, ms. */
-const PROOF_MS = 200;
 /** An idle log that was made anew and ends exactly at `next` shows by nothing: look once in a while, ms. */
 const IDLE_CHECK_MS = 30_000;
 
@@ -54,6 +59,8 @@ export class Interval {
   /** Neither stored nor read: what the log no longer has is nobody's loss. */
   #isNew = true;
   #provenAt: number;
+  /** The last answer proved the log, and had no room for what lies behind. */
+  #isProven = false;
   #end: number | undefined;
   /** Where the part that is in a load begins. */
   #inLoad: LogPosition | undefined;
@@ -100,16 +107,13 @@ export class Interval {
 
   /** Something happened after which the log may be another one. */
   doubt(): void {
+    this.#isProven = false;
     this.#check.demand();
   }
 
-  /**
-   * Before a request: where an answer is sure to bring something and the last one is a while ago, the proof is asked for
-   * together with it.
-   */
+  /** Before a request: where the answer is sure to bring something, the proof is fetched with it. */
   beforeFetch(): void {
-    const isBehind = this.#end !== undefined && this.#end > this.#next;
-    if (isBehind && this.#clock.monotonic() - this.#provenAt > PROOF_MS / 2) this.#check.demand();
+    if (this.#end !== undefined && this.#end > this.#next && !this.#isProven) this.#check.demand();
   }
 
   /** Answers how many messages it took. */
@@ -117,9 +121,10 @@ export class Interval {
     if (batch.position !== this.position) return 0;
     this.#end = batch.end;
     const now = this.#clock.monotonic();
-    const age = now - this.#provenAt;
-    if (age > (batch.next > this.#next ? PROOF_MS : IDLE_CHECK_MS) && !this.#check.due) {
-      this.#check.demand();
+    const wasProven = this.#isProven;
+    this.#isProven = false;
+    if (!this.#check.due && !wasProven) {
+      if (batch.next > this.#next || now - this.#provenAt > IDLE_CHECK_MS) this.#check.demand();
       if (this.#check.due) return 0;
     }
     if (this.#check.due) {
@@ -127,6 +132,7 @@ export class Interval {
       if (verdict === 'other') this.#madeAnew();
       if (verdict !== 'same') return 0;
       this.#provenAt = now;
+      this.#isProven = batch.next <= this.#next && batch.end > this.#next;
     }
     return this.#accept(batch, now);
   }
@@ -206,7 +212,8 @@ export class Interval {
     // Offsets without a message are passed over here only: the database stays where there is evidence.
     if (first === undefined || last === undefined) return 0;
     const known = lastTaken(last);
-    this.#beganAt ??= timeOf(first);
+    // A producer whose clock is ahead must not make every run of the years to come older than this reader.
+    this.#beganAt ??= Math.min(timeOf(first), this.#clock.now());
     this.#waiting.push(decodeChunk(this.#epoch, messages, known, now));
     this.#check.took(known);
     return messages.length;

@@ -39,19 +39,18 @@ export class Intervals implements FetchTarget {
   readonly #byPartition: ReadonlyMap<number, Interval>;
   readonly #gate: BufferGate;
   #inLoad: Amount = { messages: 0, bytes: 0 };
+  /** When each partition that may be fetched was last heard of, by the monotonic clock. */
+  readonly #heardAt = new Map<number, number>();
   #closed = false;
   #received = 0;
-  /** When each partition was last asked for or heard of, by the monotonic clock. */
-  readonly #movedAt: Map<number, number>;
 
   constructor(options: IntervalsOptions) {
     const { partitions, stored, load, clock, log } = options;
     this.#options = options;
     this.#intervals = partitions.map((partition) => new Interval(partition, stored.get(partition), clock, log));
     this.#byPartition = new Map(this.#intervals.map((interval) => [interval.partition, interval]));
-    const now = clock.monotonic();
-    this.#movedAt = new Map(partitions.map((partition) => [partition, now]));
     this.#gate = new BufferGate({ messages: 2 * load.messages, bytes: 2 * load.bytes });
+    for (const partition of partitions) this.#heard(partition);
   }
 
   /** Messages taken since the beginning of the session. */
@@ -83,14 +82,16 @@ export class Intervals implements FetchTarget {
     return new Map(this.#intervals.map(({ partition, lag }) => [partition, lag]));
   }
 
-  /** For how long a partition that could be fetched has neither been asked for nor heard of: the longest, ms. */
+  /** Partitions that may be fetched and were neither answered nor failed for so long, ms. */
+  silent(ms: number): number[] {
+    const since = this.#options.clock.monotonic() - ms;
+    return [...this.#heardAt].filter(([, heardAt]) => heardAt < since).map(([partition]) => partition);
+  }
+
+  /** The longest such silence now, ms. */
   get silentFor(): number {
     const now = this.#options.clock.monotonic();
-    let silent = 0;
-    for (const [partition, at] of this.#movedAt) {
-      if (!this.#closed && !this.#gate.isPaused(partition)) silent = Math.max(silent, now - at);
-    }
-    return silent;
+    return this.#closed ? 0 : Math.max(0, ...[...this.#heardAt.values()].map((heardAt) => now - heardAt));
   }
 
   /** Nothing is fetched or taken from now on; what waits can still be loaded. */
@@ -102,15 +103,19 @@ export class Intervals implements FetchTarget {
     const positions = new Map<number, number>();
     if (this.#closed) return positions;
     const held = this.#held;
-    const now = this.#options.clock.monotonic();
     for (const partition of partitions) {
       const interval = this.#byPartition.get(partition);
       if (interval === undefined) continue;
       const wasPaused = this.#gate.isPaused(partition);
-      if (!this.#gate.isOpen(partition, interval, held, this.#intervals.length)) continue;
-      if (wasPaused) interval.doubt();
+      if (!this.#gate.isOpen(partition, interval, held, this.#intervals.length)) {
+        this.#heardAt.delete(partition);
+        continue;
+      }
+      if (wasPaused) {
+        interval.doubt();
+        this.#heard(partition);
+      }
       interval.beforeFetch();
-      this.#movedAt.set(partition, now);
       positions.set(partition, interval.position);
     }
     return positions;
@@ -119,6 +124,7 @@ export class Intervals implements FetchTarget {
   took(batch: FetchedBatch): void {
     const interval = this.#byPartition.get(batch.partition);
     if (interval === undefined || this.#closed) return;
+    this.#heard(batch.partition);
     const wasEmpty = interval.isEmpty;
     const taken = interval.took(batch);
     this.#received += taken;
@@ -127,25 +133,25 @@ export class Intervals implements FetchTarget {
 
   outOfRange(partition: number, position: number, bounds: LogBounds): void {
     if (this.#closed) return;
+    this.#heard(partition);
     this.#byPartition.get(partition)?.outOfRange(position, bounds);
     this.#options.came();
   }
 
   failed(partitions: readonly number[], error: HostspoolError): void {
-    const now = this.#options.clock.monotonic();
     for (const partition of partitions) {
+      this.#heard(partition);
       this.#byPartition.get(partition)?.doubt();
-      this.#movedAt.set(partition, now);
     }
     this.#options.log.debug({ event: 'fetch_failed', partitions, code: error.code });
   }
 
-  /** What the next load takes; undefined where nothing waits. */
-  cut(): Batch | undefined {
+  /** What the next load takes, at most so many messages; undefined where nothing waits. */
+  cut(most = this.#options.load.messages): Batch | undefined {
     const { oldestAt } = this;
     if (oldestAt === undefined) return undefined;
     const waiting = this.#intervals.filter(({ isEmpty }) => !isEmpty).sort(byAge);
-    const shares = sharesOf(waiting, this.#options.load.messages);
+    const shares = sharesOf(waiting, most);
     const parts: Part[] = [];
     let [messages, bytes] = [0, 0];
     for (const [index, interval] of waiting.entries()) {
@@ -164,6 +170,12 @@ export class Intervals implements FetchTarget {
 
   committed(batch: Batch): void {
     for (const part of batch.parts) this.#byPartition.get(part.partition)?.committed(part);
+    this.#loadEnded();
+  }
+
+  /** The batch was not loaded, as far as is known; the next one finds out. */
+  putBack(batch: Batch): void {
+    for (const part of batch.parts) this.#byPartition.get(part.partition)?.putBack(part);
     this.#loadEnded();
   }
 
@@ -187,6 +199,10 @@ export class Intervals implements FetchTarget {
       if (move !== undefined) return move;
     }
     return undefined;
+  }
+
+  #heard(partition: number): void {
+    if (this.#byPartition.has(partition)) this.#heardAt.set(partition, this.#options.clock.monotonic());
   }
 
   get #held(): Amount {

@@ -5,15 +5,19 @@
  *      ▲                                                              ├─ fenced ────▶ the session reads the offsets
  *      ├── accounts read again ◀──────────────────────── stale ───────┤
  *      ├── wait (load-failure.ts says how long) ◀──────── error ──────┤
- *      └── guilty rows become dead letters ◀───────────── data ───────┘
+ *      ├── guilty rows become dead letters ◀───────────── data ───────┤
+ *      └── too large: less at a time ◀── no answer in time, again ────┘
  *
  * After an error nobody knows whether it was committed. The same batch is loaded again; if it was, its offsets have
  * moved, and the fence says so. Accounts that were cached are forgotten whenever a load is not known to be committed.
- * A batch leaves this loop committed, fenced, or abandoned because its session has ended; never dropped.
+ * A batch leaves this loop committed, fenced, too large for what the database can do now, or abandoned because its
+ * session has ended; never dropped.
  */
+import type { LogHole } from '../accounts/advance.ts';
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
 import type { Clock } from '../lib/clock.ts';
-import { asError } from '../lib/errors.ts';
+import { asError, HostspoolError } from '../lib/errors.ts';
+import { Histogram, LOAD_BOUNDS, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import type { DecodedSample } from '../sample/decode.ts';
 import { AccountCache } from '../sink/account-cache.ts';
@@ -25,7 +29,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import { Explanations } from './explanations.ts';
 import { findGuiltyRows, type GuiltyRow } from './guilty-rows.ts';
 import type { Batch } from './intervals.ts';
-import { failureKind } from './load-failure.ts';
+import { failureKind, isOfSize } from './load-failure.ts';
 import type { Patience } from './patience.ts';
 
 export interface LoaderOptions {
@@ -42,11 +46,16 @@ export interface LoaderOptions {
   readonly log: Log;
 }
 
-/** `abandoned`: the session ended first; what the database has of the batch is not known. */
-export type LoadEnd = 'committed' | 'fenced' | 'abandoned';
+/**
+ * `too_large`: it came to nothing, as far as is known, and less at a time may pass. `abandoned`: the session ended first.
+ * In either case nobody knows whether the database has it.
+ */
+export type LoadEnd = 'committed' | 'fenced' | 'too_large' | 'abandoned';
 
 /** After so many failures in a row that nobody can name it may be the rows. */
 const UNKNOWN_IN_A_ROW = 3;
+/** After so many failures that a smaller load may escape, it is tried. */
+const LARGE_IN_A_ROW = 2;
 /** So many rows in a row, without one that was taken, are not all guilty. */
 const GUILTY_IN_A_ROW = 10;
 /** How much the newest load counts in the mean time of a load. */
@@ -62,6 +71,8 @@ export class Loader {
   #guiltyInARow = 0;
   #counts = { loads: 0, loaded: 0, duplicates: 0, loadMs: 0 };
   #meanMs = 0;
+  readonly #durations = new Histogram(LOAD_BOUNDS);
+  readonly #batches = new Histogram(SIZE_BOUNDS);
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -72,6 +83,16 @@ export class Loader {
   /** Loads committed since the start, rows inserted, rows that were there already, and the time of all loads, ms. */
   get counts(): Readonly<{ loads: number; loaded: number; duplicates: number; loadMs: number }> {
     return this.#counts;
+  }
+
+  /** Time of each load committed, in seconds. */
+  get durations(): Histogram {
+    return this.#durations;
+  }
+
+  /** Messages in each load committed. */
+  get batches(): Histogram {
+    return this.#batches;
   }
 
   /** How long a load takes lately, ms. */
@@ -88,40 +109,60 @@ export class Loader {
   /** Never rejects. */
   async load(batch: Batch, signal: AbortSignal): Promise<LoadEnd> {
     let unknown = 0;
+    let large = 0;
     while (!signal.aborted) {
       const composed = compose(batch, this.#oldest());
       if (!(await this.#sendDeadLetters(composed, signal))) break;
       try {
         const outcome = await this.#attempt(composed);
+        if (outcome.kind === 'committed') this.#batches.observe(sizeOf(batch));
         if (outcome.kind !== 'stale') return outcome.kind;
-        this.#options.log.debug({ event: 'load_stale', runs: outcome.runs.length });
+        await this.#stale(outcome.runs, signal);
       } catch (thrown) {
         const error = asError(thrown);
+        if (signal.aborted && error instanceof HostspoolError && error.code === 'SINK_CLOSED') break;
         const kind = failureKind(error);
         unknown = kind === 'unknown' ? unknown + 1 : 0;
         const mayBeRows = kind === 'data' || unknown >= UNKNOWN_IN_A_ROW;
-        if (!mayBeRows) await this.#options.patience.failed('load_failed', error, signal);
-        else if (await this.#lookForGuilty(batch, composed, error, signal)) return 'fenced';
+        if (mayBeRows) {
+          const end = await this.#lookForGuilty(batch, composed, error, signal);
+          if (end !== undefined) return end;
+        } else {
+          await this.#options.patience.failed('load_failed', error, signal);
+          large = isOfSize(error) ? large + 1 : 0;
+          if (large >= LARGE_IN_A_ROW && canBeLess(batch, signal)) return 'too_large';
+        }
       }
     }
     return 'abandoned';
   }
 
-  /** Runs have unexplained gaps that a hole may explain. */
+  /** Runs may have unexplained gaps that a hole explains. */
   get explanationsDue(): boolean {
     return this.#explanations.due;
   }
 
-  /** Explains gaps without a message at hand; `move` is one that moves nothing. One attempt; never rejects. */
-  async explain(move: OffsetMove, signal: AbortSignal): Promise<LoadEnd> {
-    const nothing = { rows: [], samples: [], events: [], holes: [], deadLetters: [] };
+  /**
+   * Explains gaps and records holes without a message at hand; where there are none to record the moves may be one that
+   * moves nothing. One attempt; never rejects.
+   */
+  async settle(moves: readonly OffsetMove[], holes: readonly LogHole[], signal: AbortSignal): Promise<LoadEnd> {
+    const nothing = { rows: [], samples: [], sentAt: [], events: [], deadLetters: [] };
     try {
-      const outcome = await this.#attempt({ ...nothing, moves: [move] });
-      return outcome.kind === 'stale' ? 'abandoned' : outcome.kind;
+      const outcome = await this.#attempt({ ...nothing, moves, holes });
+      if (outcome.kind !== 'stale') return outcome.kind;
+      await this.#stale(outcome.runs, signal);
+      return 'abandoned';
     } catch (error) {
       await this.#options.patience.failed('load_failed', asError(error), signal);
       return 'abandoned';
     }
+  }
+
+  async #stale(runs: readonly string[], signal: AbortSignal): Promise<void> {
+    const message = `another writer has written the accounts of ${runs.length} of the same runs, first ${runs[0]}`;
+    const error = new HostspoolError('SINK_STALE', message, { retryable: true });
+    await this.#options.patience.failed('load_stale', error, signal);
   }
 
   #oldest(): number {
@@ -139,7 +180,7 @@ export class Loader {
 
   async #attempt(composed: Composed): Promise<LoadOutcome> {
     const { sink, reader, clock, log, patience } = this.#options;
-    const { rows, samples, events, moves, holes } = composed;
+    const { rows, samples, sentAt, events, moves, holes } = composed;
     let known = false;
     try {
       const accounts = await this.#accounts.read(runsOf(events));
@@ -152,8 +193,9 @@ export class Loader {
         return { kind: 'committed', inserted: 0, duplicates: 0 };
       }
       const startedAt = clock.monotonic();
-      const hosts = hostChanges(samples, changes);
+      const hosts = hostChanges(samples, changes, sentAt);
       const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
+      if (outcome.kind === 'fenced') this.#explanations.doubt();
       if (outcome.kind !== 'committed') return outcome;
       known = true;
       const ms = clock.monotonic() - startedAt;
@@ -180,6 +222,7 @@ export class Loader {
 
   #count({ inserted, duplicates }: { inserted: number; duplicates: number }, ms: number): void {
     const { loads, loadMs } = this.#counts;
+    this.#durations.observe(ms / 1000);
     this.#meanMs = loads === 0 ? ms : this.#meanMs + NEWEST * (ms - this.#meanMs);
     this.#counts = {
       loads: loads + 1,
@@ -190,10 +233,15 @@ export class Loader {
   }
 
   /**
-   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers
-   * whether the fence was met instead.
+   * The guilty rows become dead letters of the batch; where it is not the rows, it says so and waits long. Answers how
+   * the load ends, where it does: the fence was met, or all rows are taken, only not all at once.
    */
-  async #lookForGuilty(batch: Batch, composed: Composed, error: Error, signal: AbortSignal): Promise<boolean> {
+  async #lookForGuilty(
+    batch: Batch,
+    composed: Composed,
+    error: Error,
+    signal: AbortSignal,
+  ): Promise<LoadEnd | undefined> {
     const { patience, log } = this.#options;
     try {
       const findings = await findGuiltyRows(composed.rows, (rows) => this.#rehearse(rows, composed));
@@ -202,15 +250,16 @@ export class Loader {
       this.#guiltyInARow = isAll ? this.#guiltyInARow + guilty.length : 0;
       if (guilty.length === 0 || this.#guiltyInARow > GUILTY_IN_A_ROW) {
         await patience.failed('load_refused', findings.kind === 'rows' ? error : findings.error, signal, 'data');
+        if (findings.kind === 'rows' && guilty.length === 0 && canBeLess(batch, signal)) return 'too_large';
       } else {
         log.error({ event: 'rows_refused', rows: guilty.length, of: composed.rows.length, err: guilty[0]?.error });
         condemn(batch, guilty);
       }
     } catch (thrown) {
-      if (thrown instanceof Fenced) return true;
+      if (thrown instanceof Fenced) return 'fenced';
       await patience.failed('load_failed', asError(thrown), signal);
     }
-    return false;
+    return undefined;
   }
 
   async #rehearse(rows: readonly DecodedSample[], { moves }: Composed): Promise<void> {
@@ -219,6 +268,10 @@ export class Loader {
     const outcome = await sink.load({ ...reader, ...nothing, rows, offsets: moves, rehearsal: true });
     if (outcome.kind === 'fenced') throw new Fenced('another writer has moved the offsets');
   }
+}
+
+function canBeLess({ messages }: Batch, signal: AbortSignal): boolean {
+  return messages > 1 && !signal.aborted;
 }
 
 function condemn(batch: Batch, guilty: readonly GuiltyRow[]): void {
@@ -230,6 +283,10 @@ function condemn(batch: Batch, guilty: readonly GuiltyRow[]): void {
       if (error !== undefined) refuse(chunk, index, error);
     }
   }
+}
+
+function sizeOf({ parts }: Batch): number {
+  return parts.flatMap(({ slices }) => slices).reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 function isStill({ expected, epoch, next }: OffsetMove): boolean {

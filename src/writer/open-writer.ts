@@ -23,10 +23,16 @@ export function openWriter(settings: ResolvedSettings, clock: Clock, log: Log): 
     if (isNew) log.info({ event: 'dead_letter_topic_made', topic });
   };
   const deadLetters = new DeadLetters({ topic: kafka.topic, producer, ensureTopic, log });
+  const sink = openSink(settings, log);
+  const prepare = async () => {
+    await ensureSchema(settings, log, clock);
+    // The first thing that every session asks: what is wrong with the database shows before the group is joined.
+    await sink.readOffsets({ group: kafka.group, topic: kafka.topic }, []);
+  };
   return new Writer(settings, {
     consumer,
-    sink: openSink(settings, log),
-    prepare: () => ensureSchema(settings, log, clock),
+    sink,
+    prepare,
     deadLetters,
     close: async () => {
       admin.close();

@@ -41,6 +41,11 @@ export class Patience {
     return this.#errors;
   }
 
+  /** Failed attempts since the last success. */
+  get failures(): number {
+    return this.#backoff.failures;
+  }
+
   /** The result of `action`, repeated until it has one; undefined when the signal aborts first. */
   async until<Result>(event: string, action: () => Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
     while (!signal.aborted) {

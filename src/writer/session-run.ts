@@ -8,7 +8,8 @@
  * A batch is due by its size, or by the age of its oldest message less the time that a load takes, so that a row can
  * be queried within the timeout. One load runs at a time; meanwhile the next batch is gathered, so under backlog
  * batches grow by themselves. Nothing is fetched before the database has said where to begin, and nothing that was
- * gathered outlives the session. Three fences in a row mean that somebody else believes to own these partitions: the
+ * gathered outlives the session. A load that the database can't do in its time is cut in half, and those after it grow
+ * again. Three fences in a row mean that somebody else believes to own these partitions: the
  * session is left and the group joined anew.
  */
 import type { GroupSession } from '../kafka/log-session.ts';
@@ -17,6 +18,7 @@ import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { LogReader, Sink, StoredOffset } from '../sink/sink.ts';
 import type { Amount } from './buffer-gate.ts';
+import { GonePartitions } from './gone-partitions.ts';
 import type { Health } from './health.ts';
 import { type Batch, Intervals } from './intervals.ts';
 import { KafkaCommits } from './kafka-commits.ts';
@@ -35,27 +37,36 @@ export interface SessionRunOptions {
   readonly batchTimeout: number;
   /** Bounds of one load. */
   readonly load: Amount;
+  /** A partition that is neither answered nor fails for so long is not fetched any more, whoever is to blame, ms. */
+  readonly silenceLimit: number;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 const FENCED_IN_A_ROW = 3;
+const LISTEN_EVERY_MS = 10_000;
 
 export class SessionRun {
   readonly #session: GroupSession;
   readonly #options: SessionRunOptions;
   readonly #commits: KafkaCommits;
-  /** Fetching broke: nothing more can come of this session. */
+  readonly #gone: GonePartitions;
+  /** The session is done with, or nothing more can come of it. */
   readonly #giveUp = new AbortController();
   #intervals: Intervals | undefined;
   #finishing = false;
   #wake = new AbortController();
   #waitsFor: 'nothing' | 'any' | 'size' = 'nothing';
+  /** Most messages of a load; less than is allowed after one that was too large. */
+  #most: number;
 
   constructor(session: GroupSession, options: SessionRunOptions) {
     this.#session = session;
     this.#options = options;
     this.#commits = new KafkaCommits(session, options.log);
+    this.#most = options.load.messages;
+    const { reader, sink, clock, log } = options;
+    this.#gone = new GonePartitions({ session, reader, sink, clock, log, found: () => this.#wake.abort() });
   }
 
   /** Messages taken in this session. */
@@ -115,10 +126,15 @@ export class SessionRun {
       this.#options.log.error({ event: 'fetching_ended', err: asError(error) }, 'joining the group anew');
       this.#giveUp.abort();
     });
+    const beside = [this.#listen(intervals, ended), this.#gone.watch(ended)];
     let fenced = 0;
     while (!ended.aborted) {
       const batch = await this.#due(intervals, ended);
       if (batch === undefined) break;
+      if (batch === 'gone partitions') {
+        await this.#gone.record(this.#options.loader, ended);
+        continue;
+      }
       const end = await this.#load(intervals, batch, ended);
       if (end === 'fenced' && ++fenced === FENCED_IN_A_ROW) {
         this.#options.log.warn({ event: 'fenced_out' }, 'somebody else loads these partitions; joining the group anew');
@@ -128,6 +144,20 @@ export class SessionRun {
       else if (end === 'fenced') await this.#afterFence(intervals, batch, ended);
     }
     if (!this.#session.ended.aborted) await this.#commits.flush();
+    this.#giveUp.abort();
+    await Promise.all(beside);
+  }
+
+  /** Fetching that stopped without a word is found out here, and the group joined anew. */
+  async #listen(intervals: Intervals, ended: AbortSignal): Promise<void> {
+    const { clock, silenceLimit, log } = this.#options;
+    while (!ended.aborted) {
+      await clock.sleep(LISTEN_EVERY_MS, ended);
+      const partitions = ended.aborted || this.#finishing ? [] : intervals.silent(silenceLimit);
+      if (partitions.length === 0) continue;
+      log.error({ event: 'fetching_stalled', partitions, limit_ms: silenceLimit }, 'joining the group anew');
+      this.#giveUp.abort();
+    }
   }
 
   #readOffsets(): Promise<ReadonlyMap<number, StoredOffset>> {
@@ -150,9 +180,13 @@ export class SessionRun {
   }
 
   /** Waits until a load is due; undefined: the session has ended, or all is loaded and it is to finish. */
-  async #due(intervals: Intervals, ended: AbortSignal): Promise<Batch | 'explanations' | undefined> {
+  async #due(
+    intervals: Intervals,
+    ended: AbortSignal,
+  ): Promise<Batch | 'explanations' | 'gone partitions' | undefined> {
     const { batchSize, batchTimeout, load, loader, clock } = this.#options;
     while (!ended.aborted) {
+      if (this.#gone.due && !this.#finishing) return 'gone partitions';
       const { oldestAt } = intervals;
       const { messages, bytes } = intervals.waiting;
       if (oldestAt === undefined) {
@@ -163,25 +197,37 @@ export class SessionRun {
       }
       const wait = Math.ceil(oldestAt + Math.max(0, batchTimeout - loader.meanMs) - clock.monotonic());
       const isFull = messages >= batchSize || bytes >= load.bytes;
-      if (isFull || wait <= 0 || this.#finishing) return intervals.cut();
+      if (isFull || wait <= 0 || this.#finishing) return intervals.cut(this.#most);
       await this.#sleep('size', wait);
     }
     return undefined;
   }
 
   async #load(intervals: Intervals, batch: Batch | 'explanations', ended: AbortSignal): Promise<LoadEnd> {
-    const { loader, health } = this.#options;
+    const { loader, health, load } = this.#options;
     if (batch === 'explanations') {
       const move = intervals.standStill();
-      return move === undefined ? 'abandoned' : loader.explain(move, ended);
+      return move === undefined ? 'abandoned' : loader.settle([move], [], ended);
     }
     const end = await loader.load(batch, ended);
+    if (end === 'too_large') this.#tryLess(intervals, batch);
     if (end !== 'committed') return end;
+    this.#most = Math.min(load.messages, 2 * this.#most);
     intervals.committed(batch);
     for (const { partition, next } of batch.parts) this.#commits.put(partition, next);
     void this.#commits.flush();
-    health.progress(intervals.oldestAt !== undefined);
+    // What a load leaves that outlived its session is dropped with it.
+    health.progress(!ended.aborted && intervals.oldestAt !== undefined);
     return end;
+  }
+
+  #tryLess(intervals: Intervals, batch: Batch): void {
+    intervals.putBack(batch);
+    this.#most = Math.ceil(batch.messages / 2);
+    this.#options.log.warn(
+      { event: 'load_too_large', messages: batch.messages, next: this.#most },
+      'the database does not manage so much at once; trying with less',
+    );
   }
 
   async #afterFence(intervals: Intervals, batch: Batch | 'explanations', ended: AbortSignal): Promise<void> {

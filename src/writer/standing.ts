@@ -32,13 +32,9 @@ const GRACE_MS = 120_000;
 /** Most requests that one step asks of a server, one after the other. */
 const SEVERAL = 3;
 
-export function standingOf(motion: WriterMotion, settings: ResolvedSettings): Standing {
+export function writerStanding(motion: WriterMotion): Standing {
   const { partitions, runningFor } = motion;
-  return {
-    ready: partitions !== undefined || runningFor >= READY_AFTER_MS,
-    status: statusOf(motion),
-    stuck: stuckOf(motion, settings),
-  };
+  return { ready: partitions !== undefined || runningFor >= READY_AFTER_MS, status: statusOf(motion) };
 }
 
 function statusOf({ partitions, lag, loaded, reasons }: WriterMotion): string {
@@ -49,21 +45,24 @@ function statusOf({ partitions, lag, loaded, reasons }: WriterMotion): string {
   return `${partitions} ${partitions === 1 ? 'partition' : 'partitions'}, ${lag} messages behind; ${work}`;
 }
 
-function stuckOf(motion: WriterMotion, { kafka, backoff, sqlserver }: ResolvedSettings): string | undefined {
+/** What stands still, a sentence each. */
+export function stuckReasons(motion: WriterMotion, { kafka, backoff, sqlserver }: ResolvedSettings): string[] {
+  const { partitions, unjoinedFor, silentFor, stalledFor } = motion;
   const request = SEVERAL * (kafka.connect_timeout + kafka.request_timeout);
   const late = (ms: number, ...limits: number[]) => ms > limits.reduce((sum, limit) => sum + limit, GRACE_MS);
-  if (motion.partitions === undefined) {
+  if (partitions === undefined) {
     // A join waits for the other members as long as a session lasts.
-    if (!late(motion.unjoinedFor, request, SEVERAL * kafka.session_timeout, backoff.cap)) return undefined;
-    return `joining the group has not ended for ${seconds(motion.unjoinedFor)} s`;
+    if (!late(unjoinedFor, request, SEVERAL * kafka.session_timeout, backoff.cap)) return [];
+    return [`joining the group has not ended for ${seconds(unjoinedFor)} s`];
   }
-  if (late(motion.silentFor, request, backoff.cap)) {
-    return `a partition has not been fetched for ${seconds(motion.silentFor)} s`;
+  const reasons: string[] = [];
+  if (late(silentFor, request, backoff.cap)) {
+    reasons.push(`a partition has not been fetched for ${seconds(silentFor)} s`);
   }
-  if (late(motion.stalledFor, SEVERAL * (sqlserver.connect_timeout + sqlserver.request_timeout), backoff.cap)) {
-    return `nothing has been loaded for ${seconds(motion.stalledFor)} s although messages wait`;
+  if (late(stalledFor, SEVERAL * (sqlserver.connect_timeout + sqlserver.request_timeout), backoff.cap)) {
+    reasons.push(`nothing has been loaded for ${seconds(stalledFor)} s although messages wait`);
   }
-  return undefined;
+  return reasons;
 }
 
 function seconds(ms: number): number {

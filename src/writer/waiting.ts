@@ -111,13 +111,14 @@ export class Waiting {
     this.#bytes += piece.bytes;
   }
 
-  /** Leaves out all that lies below the place. */
+  /** Leaves out all that lies below the place: of a hole that begins there, what somebody has passed. */
   dropBelow({ epoch, offset }: LogPosition): void {
     while (this.#items[0] !== undefined && !reachesBeyond(this.#items[0], epoch, offset)) {
       const item = this.#items.shift() as Item;
       if (item.kind === 'chunk') this.#pass(item, item.messages.length);
     }
     const first = this.#items[0];
+    if (first?.kind === 'hole') this.#items[0] = { ...first, hole: from(first.hole, { epoch, offset }) };
     if (first?.kind !== 'chunk' || first.epoch !== epoch) return;
     const above = first.messages.findIndex((message) => message.offset >= offset);
     this.#pass(first, above < 0 ? first.messages.length : above);
@@ -144,6 +145,10 @@ function sliceOf(chunk: Chunk, maxMessages: number, maxBytes: number): Slice {
   let to = Math.min(messages.length, from + maxMessages);
   while (to - from > 1 && bytesOfMessages(messages, from, to) > maxBytes) to = from + Math.ceil((to - from) / 2);
   return { chunk, from, to };
+}
+
+function from(hole: LogHole, { epoch, offset }: LogPosition): LogHole {
+  return hole.epoch === epoch && hole.first_offset < offset ? { ...hole, first_offset: offset } : hole;
 }
 
 function reachesBeyond(item: Item, epoch: number, offset: number): boolean {

@@ -15,23 +15,27 @@ import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
+import type { Condition } from '../ops/condition.ts';
+import { LoopDelay } from '../ops/loop-delay.ts';
+import { labelled, type Readings } from '../ops/metrics-catalog.ts';
 import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader, Sink } from '../sink/sink.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { Fleet } from './fleet.ts';
 import { Health, type HealthReport, type Organ } from './health.ts';
 import { LagWarning, sum } from './lag-warning.ts';
 import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
 import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
-import { standingOf } from './standing.ts';
+import { stuckReasons, type WriterMotion, writerStanding } from './standing.ts';
 
 /** What the writer works with; tests bring their own. */
 export interface WriterPorts {
   readonly consumer: GroupConsumer;
-  readonly sink: Sink & Pick<SampleDatabase, 'expire'>;
+  readonly sink: Sink & Pick<SampleDatabase, 'expire' | 'listHosts'>;
   /** Brings the database to its schema; rejects with a HostspoolError. */
   readonly prepare: () => Promise<void>;
   readonly deadLetters: DeadLetters;
@@ -42,6 +46,8 @@ export interface WriterPorts {
   readonly log: Log;
 }
 
+/** Beyond the longest request and the longest wait between two. */
+const SILENCE_MS = 30_000;
 const NOT_JOINED = new Error('this writer is not in the consumer group');
 
 export class Writer implements Service {
@@ -53,6 +59,8 @@ export class Writer implements Service {
   readonly #loader: Loader;
   readonly #stats: StatsLine;
   readonly #lagWarning: LagWarning;
+  readonly #fleet: Fleet;
+  readonly #delays: LoopDelay;
   readonly #leave = new AbortController();
   readonly #giveUp = new AbortController();
   #settings: ResolvedSettings;
@@ -86,6 +94,8 @@ export class Writer implements Service {
       log,
     });
     this.#stats = new StatsLine(() => this.#reading(), clock, log);
+    this.#fleet = new Fleet(() => sink.listHosts(), clock);
+    this.#delays = new LoopDelay(clock);
     this.#lagWarning = new LagWarning(() => this.#session?.lag ?? new Map(), lag.warn, clock, log);
   }
 
@@ -137,10 +147,29 @@ export class Writer implements Service {
     return this.#health.report();
   }
 
+  /**
+   * A writer that waits for its database or for Kafka is alive, however long it waits: restarting it would change
+   * nothing. That it does its work is for the other answers.
+   */
+  condition(): Condition {
+    const { reasons } = this.#health.report();
+    const isIn = this.#session !== undefined;
+    return {
+      stuck: stuckReasons(this.#motion, this.#settings),
+      failed: reasons,
+      degraded: reasons.length > 0 ? [] : this.#health.concerns(),
+      unready: this.#stopping ? ['it is stopping'] : isIn ? [] : [NOT_JOINED.message],
+    };
+  }
+
   standing(): Standing {
+    return writerStanding(this.#motion);
+  }
+
+  get #motion(): WriterMotion {
     const session = this.#session;
     const now = this.#ports.clock.monotonic();
-    const motion = {
+    return {
       runningFor: now - this.#startedAt,
       partitions: session?.lag.size,
       unjoinedFor: now - (this.#triedAt ?? now),
@@ -150,7 +179,36 @@ export class Writer implements Service {
       loaded: this.#loader.counts.loaded,
       reasons: this.#health.report().reasons,
     };
-    return standingOf(motion, this.#settings);
+  }
+
+  async metrics(): Promise<Readings> {
+    const { loaded, duplicates } = this.#loader.counts;
+    const session = this.#session;
+    const patience = [
+      ['database', this.#patience],
+      ['dead_letters', this.#letterPatience],
+    ] as const;
+    return {
+      hostspool_event_loop_delay_seconds: this.#delays.read(),
+      hostspool_errors_total: labelled(
+        'kind',
+        patience.map(([kind, { errors }]) => [kind, errors]),
+      ),
+      hostspool_backoff_failures: labelled(
+        'target',
+        patience.map(([target, { failures }]) => [target, failures]),
+      ),
+      hostspool_messages_received_total: this.#receivedBefore + (session?.received ?? 0),
+      hostspool_rows_inserted_total: loaded,
+      hostspool_duplicates_dropped_total: duplicates,
+      hostspool_load_duration_seconds: this.#loader.durations,
+      hostspool_batch_messages: this.#loader.batches,
+      hostspool_dead_letters_total: this.#ports.deadLetters.sent,
+      hostspool_lag_messages: labelled('partition', session?.lag ?? []),
+      hostspool_partitions_assigned: session?.lag.size ?? 0,
+      hostspool_messages_waiting: session?.waiting.messages ?? 0,
+      ...(await this.#fleet.read(this.#settings.http)),
+    };
   }
 
   /** Answers false when it is to stop first. What only waits for a connection is waited for. */
@@ -188,7 +246,7 @@ export class Writer implements Service {
 
   async #use(session: GroupSession): Promise<void> {
     if (this.#stopping) return this.#leave.abort();
-    const { writer } = this.#settings;
+    const { writer, kafka, backoff } = this.#settings;
     const { sink, clock, log } = this.#ports;
     const run = new SessionRun(session, {
       reader: this.#reader,
@@ -199,20 +257,23 @@ export class Writer implements Service {
       batchSize: writer.batch_size,
       batchTimeout: writer.batch_timeout,
       load: { messages: writer.batch_max, bytes: writer.buffer_bytes / 2 },
+      silenceLimit: kafka.request_timeout + backoff.cap + SILENCE_MS,
       clock,
       log,
     });
     this.#session = run;
     this.#health.well('kafka');
     const work = this.#work.then(() => run.run(this.#giveUp.signal));
-    this.#work = work.catch(() => undefined);
+    this.#work = work.catch((error: unknown) => log.error({ event: 'session_failed', err: asError(error) }));
     try {
-      await Promise.race([work, aborted(session.ended)]);
+      // A load that the database does not answer outlives the session, and the bound of a stop as well.
+      await Promise.race([work, aborted(session.ended), aborted(this.#giveUp.signal)]);
     } finally {
       this.#receivedBefore += run.received;
       this.#session = undefined;
       this.#triedAt = clock.monotonic();
       this.#health.failed('kafka', NOT_JOINED);
+      this.#health.dropped();
       if (this.#stopping) this.#leave.abort();
       log.info({ event: 'partitions_left', generation: session.generation, dropped: run.waiting.messages });
     }
@@ -229,6 +290,7 @@ export class Writer implements Service {
     await this.#ports.sink.close();
     this.#stats.write();
     this.#stats.close();
+    this.#delays.close();
     this.#ports.log.info({ event: 'writer_stopped' });
   }
 

@@ -23,6 +23,7 @@ const settings = [
   '--writer.sink=sqlite',
   `--sqlite.path=${database}`,
   '--config=/dev/null',
+  '--http.address=',
 ];
 const run = (...args: string[]): Finished => runExecutable([...args, ...settings], { env: { HOME: scratch.path } });
 const json = (...args: string[]) => JSON.parse(run(...args, '--json').stdout);

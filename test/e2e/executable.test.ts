@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { chmodSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
+import { executable, RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 
 /** An account without rights, on every Linux. */
 const NOBODY = 65_534;
@@ -25,6 +26,13 @@ describe('the executable', () => {
     expect(readdirSync(tmpdir()).filter((name) => name.includes('hostspool') && name.endsWith('.node'))).toEqual(
       before,
     );
+  });
+
+  it('knows nothing of the folder it was built in, so that two builds are the same bytes', () => {
+    const content = readFileSync(executable);
+    expect(content.includes('hostspool.cjs')).toBe(true);
+    expect(content.includes(dirname(executable))).toBe(false);
+    expect(content.includes('build/work-')).toBe(false);
   });
 
   it('takes a sample without any configuration and writes nothing', () => {

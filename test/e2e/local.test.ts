@@ -1,5 +1,6 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/lib/log.ts';
 import { openSqlite } from '../../src/lib/sqlite.ts';
 import { spoolFiles } from '../../src/spool/files.ts';
 import { SpoolLock } from '../../src/spool/lock.ts';
@@ -30,7 +31,7 @@ function query<Row>(scratch: Scratch, sql: string): Row[] {
 function stolen(scratch: Scratch): SpoolLock | undefined {
   rmSync(scratch.file('spool.lock'), { force: true });
   try {
-    return SpoolLock.take(spoolFiles(scratch.file('spool.db')), systemPorts);
+    return SpoolLock.take(spoolFiles(scratch.file('spool.db')), systemPorts, silentLog);
   } catch {
     return undefined;
   }

@@ -88,13 +88,16 @@ describe('an agent and a spool in trouble', () => {
     const database = openSqlite(spool);
     database.pragma('user_version = 999');
     database.close();
-    const { code, stderr } = runExecutable([
+    const { code, stdout, stderr } = runExecutable([
       '--config=/dev/null',
       '--kafka.brokers=127.0.0.1:1',
       `--spool.path=${spool}`,
     ]);
     expect(code).toBe(1);
     expect(stderr).toContain('SPOOL_NEWER_SCHEMA');
+    // Whoever collects the log sees why it ended, too.
+    const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+    expect(last).toMatchObject({ level: 'error', event: 'ended_by_error', err: { code: 'SPOOL_NEWER_SCHEMA' } });
     expect(readdirSync(scratch.path).filter((name) => name.includes('corrupt'))).toEqual([]);
     expect(runExecutable(['status', `--spool=${spool}`]).code).toBe(3);
   });

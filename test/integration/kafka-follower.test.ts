@@ -173,11 +173,14 @@ describe.skipIf(missing !== undefined)(`the follower against Kafka (${missing ??
       return seen;
     };
     const all = await read({});
-    expect(all.map(({ value }) => value?.toString()).sort()).toEqual(
+    // A topic that was made just now may take a part of the first request only: the repetition is in the topic, too.
+    const values = new Set(all.map(({ value }) => value?.toString()));
+    expect([...values].sort()).toEqual(
       numbered(0, 200)
         .map(({ value }) => value)
         .sort(),
     );
+    expect(new Set(all.map(({ partition, offset }) => `${partition}:${offset}`)).size).toBe(all.length);
     const partition = all[0]?.partition ?? 0;
     const offset = all.filter((message) => message.partition === partition).length - 2;
     const rest = await read({ from: 'end', offsets: new Map([[partition, offset]]) });

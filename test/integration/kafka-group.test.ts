@@ -242,6 +242,26 @@ describe.skipIf(missing !== undefined)(`a consumer group (${missing ?? bootstrap
     await expect.poll(() => loaded.messages.length).toBe(200);
   });
 
+  it('comes together anew when the topic is made anew with fewer, and hears which there are', async () => {
+    const topic = await topicOf(3);
+    const member = join(topic, { metadataMaxAge: 200 });
+    await expect.poll(() => member.partitions, { timeout: 20_000 }).toEqual([0, 1, 2]);
+    expect(await member.session?.topicPartitions()).toEqual([0, 1, 2]);
+    await withAdmin(bootstrap, (admin) => admin.deleteTopics({ topics: [topic] }));
+    await expect
+      .poll(
+        () =>
+          createTopic(bootstrap, topic).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    await expect.poll(() => member.partitions, { timeout: 20_000 }).toEqual([0]);
+    expect(await member.session?.topicPartitions()).toEqual([0]);
+  });
+
   it('gives partitions to as many members as there are, and nothing to the rest', async () => {
     const topic = await topicOf(1);
     const members = [join(topic), join(topic), join(topic)];

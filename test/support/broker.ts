@@ -6,6 +6,7 @@
  *               one there: so a test cuts, stalls or refuses connections and the broker goes on running
  *   SASL_SSL    TLS and a login: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512
  *   MUTUAL      TLS with a client certificate
+ *   LINK1 …     as PROXIED, one for each client that a test wants to cut off by itself (`links`)
  *
  * Its data lie in a directory of their own; `restart` keeps them and the ports. It dies with the process that started
  * it, however that one ends (broker/run.sh).
@@ -28,6 +29,16 @@ export const SASL_PASSWORD = 'correct horse; battery';
 export interface BrokerOptions {
   /** Further lines of server.properties, for instance `'auto.create.topics.enable': 'false'`. */
   readonly properties?: Readonly<Record<string, string>>;
+  /** How many listeners like PROXIED to add. */
+  readonly links?: number;
+}
+
+/** A listener that advertises the port of a proxy. */
+export interface BrokerLink {
+  /** Where it says it is: put a TcpProxy on this port … */
+  readonly proxied: string;
+  /** … that forwards here. */
+  readonly target: string;
 }
 
 /** How clients reach the broker: plain data, so that it can be handed from one process to another. */
@@ -39,6 +50,7 @@ export interface BrokerAddresses {
   readonly proxyTarget: string;
   readonly sasl: { readonly bootstrap: string; readonly username: string; readonly password: string };
   readonly mutual: { readonly bootstrap: string; readonly client: Certificate };
+  readonly links: readonly BrokerLink[];
   /** PEM of the authority that issued the broker's certificates. */
   readonly ca: string;
 }
@@ -85,9 +97,13 @@ export class Broker implements AsyncDisposable {
     const ports = Object.fromEntries(
       await Promise.all([...LISTENERS, 'proxy'].map(async (name) => [name, await freePort()] as const)),
     ) as Ports;
+    const links: BrokerLink[] = [];
+    for (let link = 0; link < (options.links ?? 0); link++) {
+      links.push({ proxied: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${await freePort()}` });
+    }
     const authority = new CertificateAuthority();
     const server = authority.issue({ commonName: 'broker', names: ['127.0.0.1', 'localhost'] });
-    const properties = { ...serverProperties(directory, ports, authority.cert, server), ...options.properties };
+    const properties = { ...serverProperties(directory, ports, links, authority.cert, server), ...options.properties };
     writeFileSync(join(directory, 'server.properties'), propertiesFile(properties));
     const broker = new Broker(directory, jars, {
       bootstrap: `127.0.0.1:${ports.plaintext}`,
@@ -95,6 +111,7 @@ export class Broker implements AsyncDisposable {
       proxyTarget: `127.0.0.1:${ports.proxied}`,
       sasl: { bootstrap: `127.0.0.1:${ports.sasl}`, username: SASL_USER, password: SASL_PASSWORD },
       mutual: { bootstrap: `127.0.0.1:${ports.mutual}`, client: authority.issue({ commonName: 'client' }) },
+      links,
       ca: authority.cert,
     });
     try {
@@ -223,16 +240,30 @@ export interface TopicOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
-/** Makes a topic; resolves when its leaders are known. */
+/** Makes a topic; resolves when each of its partitions answers. */
 export async function createTopic(bootstrap: string, topic: string, options: TopicOptions = {}): Promise<void> {
   const { partitions = 1, config = {} } = options;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await withAdmin(bootstrap, async (admin) => {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
     });
+    // kafkajs' own wait gives up at the first answer of a broker that has not heard of the topic yet.
+    while (!(await isOpen(admin, topic, partitions))) await new Promise((resolve) => setTimeout(resolve, 50));
   });
+}
+
+/**
+ * Whether each partition's log answers. A broker tells who leads a partition a little before it leads: a request to
+ * several partitions would then be taken in part.
+ */
+async function isOpen(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  try {
+    return (await admin.fetchTopicOffsets(topic)).length === partitions;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs `use` with a connected admin client. */
@@ -248,7 +279,13 @@ export async function withAdmin<Result>(bootstrap: string, use: (admin: Admin) =
   }
 }
 
-function serverProperties(directory: string, ports: Ports, ca: string, server: Certificate): Record<string, string> {
+function serverProperties(
+  directory: string,
+  ports: Ports,
+  links: readonly BrokerLink[],
+  ca: string,
+  server: Certificate,
+): Record<string, string> {
   const login = 'org.apache.kafka.common.security';
   return {
     'process.roles': 'broker,controller',
@@ -262,15 +299,19 @@ function serverProperties(directory: string, ports: Ports, ca: string, server: C
       `SASL://127.0.0.1:${ports.sasl}`,
       `MUTUAL://127.0.0.1:${ports.mutual}`,
       `CONTROLLER://127.0.0.1:${ports.controller}`,
+      ...links.map(({ target }, index) => `LINK${index + 1}://${target}`),
     ].join(','),
     'advertised.listeners': [
       `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
       `PROXIED://127.0.0.1:${ports.proxy}`,
       `SASL://127.0.0.1:${ports.sasl}`,
       `MUTUAL://127.0.0.1:${ports.mutual}`,
+      ...links.map(({ proxied }, index) => `LINK${index + 1}://${proxied}`),
     ].join(','),
-    'listener.security.protocol.map':
+    'listener.security.protocol.map': [
       'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT',
+      ...links.map((_, index) => `LINK${index + 1}:PLAINTEXT`),
+    ].join(','),
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.key': server.key,
     'ssl.keystore.certificate.chain': server.cert,

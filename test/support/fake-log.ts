@@ -131,6 +131,8 @@ export class FakeConsumer implements GroupConsumer {
   readonly committed = new Map<number, number>();
   /** Thrown by every commit while it is set. */
   commitError: HostspoolError | undefined;
+  /** What a broker whose metadata are behind says of the topic's partitions, while it is set. */
+  staleMetadata: readonly number[] | undefined;
 
   constructor(log: FakeLog, clock: Clock, fetchMessages = 4) {
     this.#log = log;
@@ -160,9 +162,9 @@ export class FakeConsumer implements GroupConsumer {
     this.#session?.failFetch(error);
   }
 
-  /** The session's fetching stands still from now on, without a word. */
-  freeze(): void {
-    this.#session?.freeze();
+  /** The session fetches no more, and says nothing. */
+  stall(): void {
+    this.#session?.stall();
   }
 
   async consume(
@@ -199,7 +201,7 @@ class Session implements FakeSession {
   readonly #ended = new AbortController();
   #wake = new AbortController();
   #failure: HostspoolError | undefined;
-  #frozen = false;
+  #stalled = false;
   target: FetchTarget | undefined;
 
   constructor(
@@ -227,6 +229,10 @@ class Session implements FakeSession {
     this.#wake.abort();
   }
 
+  stall(): void {
+    this.#stalled = true;
+  }
+
   failFetch(error: HostspoolError): void {
     this.#failure = error;
     this.#wake.abort();
@@ -236,16 +242,12 @@ class Session implements FakeSession {
     this.#wake.abort();
   }
 
-  freeze(): void {
-    this.#frozen = true;
-  }
-
   async fetch(target: FetchTarget): Promise<void> {
     this.target = target;
     const forget = this.#log.onChange(() => this.#wake.abort());
     while (!this.ended.aborted) {
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
-      if (this.#frozen) {
+      if (this.#stalled) {
         await this.#clock.sleep(Number.POSITIVE_INFINITY, this.ended);
         continue;
       }
@@ -285,6 +287,10 @@ class Session implements FakeSession {
 
   async bounds(partitions: readonly number[]): Promise<ReadonlyMap<number, LogBounds>> {
     return new Map(partitions.map((partition) => [partition, this.#log.bounds(partition)]));
+  }
+
+  async topicPartitions(): Promise<readonly number[]> {
+    return this.#consumer.staleMetadata ?? this.#log.partitions;
   }
 
   async commit(offsets: ReadonlyMap<number, number>): Promise<void> {

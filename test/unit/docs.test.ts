@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { renderSettings } from '../../scripts/docs.ts';
+import { renderMetrics, renderSettings } from '../../scripts/docs.ts';
 import { settingEntries } from '../../src/config/catalog.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -22,6 +22,12 @@ describe('docs/settings.md', () => {
   });
 });
 
+describe('docs/metrics.md', () => {
+  it('is what `npm run docs` makes of the catalog now', () => {
+    expect(read('docs/metrics.md') === renderMetrics(), 'stale: run npm run docs').toBe(true);
+  });
+});
+
 describe('docs/errors.md', () => {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
@@ -32,7 +38,9 @@ describe('docs/errors.md', () => {
   it('has every code that is thrown', () => {
     const literal = [...sources.matchAll(/new HostspoolError\(\s*'([A-Z_]+)'/g)].map(([, code]) => code);
     // Codes that are looked up in a table before they are thrown.
-    const looked = [...sources.matchAll(/'((?:KAFKA|SPOOL|COLLECT|SAMPLE|SINK)_[A-Z_]+)'/g)].map(([, code]) => code);
+    const looked = [...sources.matchAll(/'((?:KAFKA|SPOOL|COLLECT|SAMPLE|SINK|HTTP)_[A-Z_]+)'/g)].map(
+      ([, code]) => code,
+    );
     const variables = new Set(['KAFKA_BOOTSTRAP_SERVERS', 'KAFKA_TOPIC', 'KAFKA_CONSUMER_GROUP']);
     const thrown = new Set([...literal, ...looked].filter((code) => code !== undefined && !variables.has(code)));
     expect(thrown.size).toBeGreaterThan(10);

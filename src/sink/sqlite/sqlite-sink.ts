@@ -52,6 +52,11 @@ export class SqliteSink implements SampleDatabase {
     this.#log = log;
   }
 
+  /** Opens the file when it is first asked for something, and then again whenever that failed. */
+  static at(options: SqliteSinkOptions): SqliteSink {
+    return new SqliteSink(options);
+  }
+
   /** Opens the file and brings its schema up to date. Throws DATABASE_MISSING where `existing` finds none. */
   static open(options: SqliteSinkOptions): SqliteSink {
     const sink = new SqliteSink(options);

@@ -15,6 +15,11 @@
  * gaps, hosts, holes; within each in the order of the staged numbers). Whatever writes many rows does it in slices of at
  * most 4,000: from about 5,000 locks a statement takes the whole table, and the writers stand in line.
  *
+ * What is changed is found by its key, line by line of the staging table (INNER LOOP JOIN, which keeps that order).
+ * Left to itself a server may read the whole of a small table, or of an index of ten million rows, where a handful of
+ * lines is wanted; an update locks whatever it reads, so writers with nothing in common would wait for each other, and
+ * where both have changed some hosts and go through all of them once more, one becomes the victim of a deadlock.
+ *
  * Each step begins with a comment that names it; docs/sqlserver.md says what each of them means.
  */
 import { SKIPPED_BY_OPERATOR } from '../../accounts/reasons.ts';
@@ -94,15 +99,16 @@ SET @moved = @moved + @@ROWCOUNT;`,
     sql: `UPDATE o
 SET ${assign('f', OFFSET_COLUMNS)},
   began_at = COALESCE(o.began_at, f.began_at), updated_at = SYSUTCDATETIME()
-FROM dbo.consumer_offsets AS o
-JOIN #fence AS f ON f.partition_id = o.partition_id AND f.expected_epoch = o.epoch AND f.expected_offset = o.next_offset
+FROM #fence AS f
+INNER LOOP JOIN dbo.consumer_offsets AS o
+  ON o.partition_id = f.partition_id AND o.epoch = f.expected_epoch AND o.next_offset = f.expected_offset
 WHERE o.group_id = @group_id AND o.topic = @topic;
 SET @moved = @moved + @@ROWCOUNT;`,
   },
   { name: 'check-fence', sql: `IF @moved <> @fences SET @outcome = N'fenced';` },
   unlessRefused(
     'drop-known',
-    `DELETE s FROM #stage AS s JOIN dbo.server_metrics AS m ON m.event_id = s.event_id;
+    `DELETE s FROM #stage AS s INNER LOOP JOIN dbo.server_metrics AS m ON m.event_id = s.event_id;
 SET @duplicates = @@ROWCOUNT;`,
   ),
   sliced(
@@ -130,8 +136,8 @@ SET @written = @written + @@ROWCOUNT;`,
     '@runs',
     `UPDATE k
 SET ${assign('r', RUN_COLUMNS)}, version = k.version + 1
-FROM dbo.runs AS k
-JOIN #runs AS r ON r.run_id = k.run_id AND r.version = k.version
+FROM #runs AS r
+INNER LOOP JOIN dbo.runs AS k ON k.run_id = r.run_id AND k.version = r.version
 WHERE ${inSlice('r')};
 SET @written = @written + @@ROWCOUNT;`,
   ),
@@ -140,8 +146,8 @@ SET @written = @written + @@ROWCOUNT;`,
     'gaps-gone',
     '@gaps',
     `DELETE k
-FROM dbo.seq_gaps AS k
-JOIN #gaps AS g ON g.run_id = k.run_id AND g.first_seq = k.first_seq
+FROM #gaps AS g
+INNER LOOP JOIN dbo.seq_gaps AS k ON k.run_id = g.run_id AND k.first_seq = g.first_seq
 WHERE g.come = 0 AND ${inSlice('g')};`,
   ),
   sliced(
@@ -168,8 +174,8 @@ ORDER BY h.n;`,
     `UPDATE k
 SET ${assign('h', SAID_BY_AGENT)},
   retired_at = CASE WHEN k.retired_at < h.last_seen THEN NULL ELSE k.retired_at END
-FROM dbo.hosts AS k
-JOIN #hosts AS h ON h.hostname = k.hostname
+FROM #hosts AS h
+INNER LOOP JOIN dbo.hosts AS k ON k.hostname = h.hostname
 WHERE ${inSlice('h')} AND h.last_seen IS NOT NULL AND (k.last_seen IS NULL OR k.last_seen <= h.last_seen);`,
   ),
   sliced(
@@ -179,14 +185,14 @@ WHERE ${inSlice('h')} AND h.last_seen IS NOT NULL AND (k.last_seen IS NULL OR k.
 SET samples = k.samples + d.samples, received = k.received + d.received, lost = k.lost + d.lost,
   missing = k.missing + d.missing,
   first_seen = CASE WHEN k.first_seen IS NULL OR d.first_seen < k.first_seen THEN d.first_seen ELSE k.first_seen END
-FROM dbo.hosts AS k
-JOIN (
+FROM (
   SELECT h.hostname, h.first_seen, h.received, h.lost, h.missing, COUNT(s.n) AS samples
   FROM #hosts AS h
   LEFT JOIN #stage AS s ON s.hostname = h.hostname
   WHERE ${inSlice('h')}
   GROUP BY h.hostname, h.first_seen, h.received, h.lost, h.missing
-) AS d ON d.hostname = k.hostname;`,
+) AS d
+INNER LOOP JOIN dbo.hosts AS k ON k.hostname = d.hostname;`,
   ),
   unlessRefused(
     'forget-skips',

@@ -214,8 +214,11 @@ export class TdsServer implements AsyncDisposable {
     this.#stopping.abort();
     this.refuse();
     this.thaw();
-    this.cut();
-    while (this.#sessions.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    // A connection that was on its way may still arrive after the first cut.
+    while (this.#sessions.size > 0) {
+      this.cut();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     await this.settled();
     this.store.close();
   }

@@ -150,6 +150,14 @@ describe('a hole in the log', () => {
     expect(gapsOf(advance(unopened, [received(5, { partition: 1 })], [hole]))).toEqual([[2, 4, 'expired_in_kafka']]);
   });
 
+  it('explains it too where the clock of the host is ahead, so that the run seems to have begun later', () => {
+    const account = accountOf(received(1, { offset: 9 }));
+    const early = { ...hole, found_at: BEFORE };
+    expect(gapsOf(advance(account, [received(5, { offset: 20 })], [early]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    const opened = advance(account, [received(5, { partition: 1 })]);
+    expect(gapsOf(advance(opened, [], [early]))).toEqual([[2, 4, 'expired_in_kafka']]);
+  });
+
   it('explains what is missing before the first message of a run, unless the run began after it was found', () => {
     expect(gapsOf(advance(undefined, [received(3, { offset: 20 })], [hole]))).toEqual([[1, 2, 'expired_in_kafka']]);
     const earlier = { ...hole, found_at: BEFORE };

@@ -25,6 +25,20 @@ describe('the ticker', () => {
     for (const tick of ticks) expect((tick.at - SPLAY) % INTERVAL).toBe(0);
   });
 
+  it('counts how late each tick comes, and remembers when the last came', async () => {
+    const clock = new FakeClock();
+    const { ticker } = start(clock);
+    expect(ticker.tickedAt).toBeUndefined();
+    await clock.advance(2 * INTERVAL);
+    expect(ticker.delays).toMatchObject({ count: 2, sum: 0 });
+    // The process is kept from its timers for more than an interval.
+    clock.pass(INTERVAL + 2000);
+    await clock.advance(0);
+    expect(ticker.delays.count).toBe(3);
+    expect(ticker.delays.sum).toBeGreaterThan(2);
+    expect(ticker.tickedAt).toBe(clock.monotonic());
+  });
+
   it('spreads a fleet evenly over the interval, each host at its own place', () => {
     const places = Array.from({ length: 1000 }, (_, host) => splayOf(`host-${host}`, INTERVAL));
     const perSecond = [0, 1, 2, 3, 4].map(

@@ -68,7 +68,7 @@ describe('the commands for monitoring', () => {
   it('are known however wrong their command line is', () => {
     const commands = ['status', '--status', 'lag --nonsense', 'hosts list x', '--mode=agent --status'];
     for (const line of commands) expect(isMonitoring(line.split(' '))).toBe(true);
-    for (const line of ['', 'hosts forget x', 'offsets show', 'drain'])
+    for (const line of ['', 'hosts forget x', 'offsets show', 'drain', 'migrate --status'])
       expect(isMonitoring(line.split(' '))).toBe(false);
   });
 });

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import yargs from 'yargs';
 import { statusCommand, thresholdsFrom } from '../../../src/cli/status.ts';
 import { statusTable } from '../../../src/cli/status-table.ts';
+import { silentLog } from '../../../src/lib/log.ts';
 import type { StatusReport } from '../../../src/operate/status.ts';
 import { DEFAULT_THRESHOLDS } from '../../../src/operate/status-findings.ts';
 import { SpoolLock } from '../../../src/spool/lock.ts';
@@ -68,7 +69,7 @@ function running(samples: number, waiting: number): void {
     samples_per_second_out: 1,
   });
   if (samples > 0) fixture.samples({ run: 1, first: 6, last: 5 + samples, takenAt: now - waiting, interval: 10 });
-  const lock = SpoolLock.take(fixture.files, systemPorts);
+  const lock = SpoolLock.take(fixture.files, systemPorts, silentLog);
   cleanups.push(() => lock.release());
   const tail = Tail.open(fixture.files.tail, 'boot-1', 0o600);
   tail.hold(process.pid);

@@ -39,6 +39,34 @@ describe('what a mode cannot do without', () => {
   });
 });
 
+describe('a name for the host', () => {
+  const started = (need: Need, hostname: string) => {
+    const { settings } = load({ flags: BROKERS });
+    return () => requireFor(need, { ...settings, collect: { ...settings.collect, hostname } });
+  };
+
+  it.each(['', ' web', 'a b', 'a\nb', 'a\u001b[31m', '\ud800x', 'x'.repeat(256)])(
+    'is wanted by agent and local mode where the system’s is none: %j',
+    (hostname) => {
+      expect(started('agent', hostname)).toThrow('set one');
+      expect(started('local', hostname)).toThrow('collect.hostname');
+      expect(started('kafka', hostname)).not.toThrow();
+      expect(started('writer', hostname)).not.toThrow('collect.hostname');
+    },
+  );
+
+  it.each(['web-1.example.com', '(none)', 'hôst-日本-😀', 'x'.repeat(255)])('may be %j', (hostname) => {
+    expect(started('agent', hostname)).not.toThrow();
+    expect(load({ flags: { 'collect.hostname': hostname } }).settings.collect.hostname).toBe(hostname);
+  });
+
+  it('is not taken from the settings with half of a character or a control character in it', () => {
+    for (const escaped of ['\\ud800x', 'a\\u001b[31m', 'a\\x7f']) {
+      expect(() => load({ yaml: `collect: { hostname: "${escaped}" }` })).toThrow('collect.hostname');
+    }
+  });
+});
+
 describe('settings that do not go together', () => {
   it.each([
     ['a certificate without its key', { 'kafka.tls.enabled': true, 'kafka.tls.cert': '/c' }, {}, 'kafka.tls.key'],
@@ -85,6 +113,36 @@ describe('settings that do not go together', () => {
   });
 });
 
+describe('an endpoint that others can reach', () => {
+  const warnings = (flags: Record<string, unknown>, env = {}) => load({ flags, env }).warnings.join('\n');
+  const TOKEN = { HOSTSPOOL_HTTP_TOKEN: 'hunter2' };
+
+  it.each(['0.0.0.0:9464', '[::]:9464', '10.0.0.1:9464', 'web-1:9464', '128.0.0.1:9464', '127.0.0.1.example.com:80'])(
+    'is a warning without a token, and without TLS for it: %s',
+    (address) => {
+      expect(warnings({ 'http.address': address })).toContain('http.token');
+      expect(warnings({ 'http.address': address }, TOKEN)).toContain('http.tls');
+      const tls = { 'http.tls.cert': '/c', 'http.tls.key': '/k' };
+      expect(warnings({ 'http.address': address, ...tls }, TOKEN)).toBe('');
+    },
+  );
+
+  it.each(['', '127.0.0.1:9464', '127.1.2.3:0', 'localhost:9464', '[::1]:9464'])('is none at %s', (address) => {
+    expect(warnings({ 'http.address': address })).toBe('');
+  });
+
+  it('needs certificate and key together', () => {
+    expect(check('local', { 'http.tls.cert': '/c' })?.message).toContain('http.tls.key');
+    expect(check('agent', { ...BROKERS, 'http.tls.key': '/k' })?.message).toContain('http.tls.cert');
+  });
+
+  it('takes a token that nobody sees on a command line', () => {
+    expect(() => load({ flags: { 'http.token': 'hunter2' } })).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+});
+
 describe('what a reload changes', () => {
   const before = load({ flags: BROKERS }).settings;
   const changes = (flags: Record<string, unknown>, env = {}) =>
@@ -112,5 +170,7 @@ describe('what a reload changes', () => {
 
   it('names a secret that changed, without its value', () => {
     expect(changes({}, SECRET)).toEqual({ live: {}, restart: ['kafka.sasl.password'] });
+    const live = changes({}, { HOSTSPOOL_HTTP_TOKEN: 'hunter2' });
+    expect(live).toEqual({ live: { 'http.token': '[secret]' }, restart: [] });
   });
 });

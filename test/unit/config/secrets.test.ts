@@ -36,6 +36,14 @@ describe('a secret', () => {
     expect(message).not.toContain(SECRET);
   });
 
+  it('is not shown either where it was put into an address', () => {
+    for (const before of ['user:', 'SASL_SSL://user:', 'k:9092,user:p@', '']) {
+      const { message } = loadError({ flags: { 'kafka.brokers': `${before}${SECRET}@k:9092` } });
+      expect(message).toContain('…@k:9092');
+      expect(message).not.toContain(SECRET);
+    }
+  });
+
   it('is taken as it is written, whatever YAML would make of it', () => {
     for (const written of ['0123', '1e3', 'no', '1_000', '0x1F']) {
       expect(passwordOf({ yaml: `kafka: { sasl: { password: ${written} } }` })).toBe(written);

@@ -116,6 +116,20 @@ function one(partition: number, position: number, errorCode = 0): FetchedPartiti
   return { partition, errorCode, end: position + 1, aborted: [], records };
 }
 
+/** Time also passes between two looks at it. */
+class PassingClock extends FakeClock {
+  /** The next look is just before this time, all later ones are after it. */
+  edge: number | undefined;
+
+  override monotonic(): number {
+    const { edge } = this;
+    if (edge === undefined) return super.monotonic();
+    this.edge = undefined;
+    this.pass(edge - super.monotonic());
+    return edge - 0.001;
+  }
+}
+
 class Target implements FetchTarget {
   readonly next = new Map<number, number>();
   readonly batches: FetchedBatch[] = [];
@@ -149,7 +163,7 @@ describe('fetching', () => {
   });
 
   async function start(leaders: readonly (readonly [number, number])[], partitions = leaders.map(([each]) => each)) {
-    const clock = new FakeClock();
+    const clock = new PassingClock();
     const brokers = new FakeBrokers(leaders);
     const target = new Target();
     const ended = new AbortController();
@@ -186,6 +200,18 @@ describe('fetching', () => {
       ]),
     );
     expect(asks(brokers.open)).toEqual({ 2: { 1: 0 }, 1: { 0: 3, 2: 3 } });
+  });
+
+  it('asks again for a partition whose rest ends just while it is looked at', async () => {
+    const { clock, brokers, fetching } = await start([[0, 1]]);
+    const until = clock.monotonic() + 99;
+    brokers.to(1).fail(new Error('away'));
+    await clock.advance(0);
+    expect(brokers.open).toEqual([]);
+    clock.edge = until;
+    fetching.wake();
+    await clock.advance(1000);
+    expect(asks(brokers.open)).toEqual({ 1: { 0: 0 } });
   });
 
   it('lets each partition be the first in its turn', async () => {

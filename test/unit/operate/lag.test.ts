@@ -125,6 +125,12 @@ describe('the lag', () => {
     expect(report).toMatchObject({ severity: 'critical', reason_codes: ['partition_gone'] });
   });
 
+  it('tells of such a partition no more once a writer has put it on record', async () => {
+    const recorded = stored(7, 0, { epoch: 1 });
+    const report = await lag(new FakeLogAdmin().partition(0, 0, 1, NOW), database(stored(0, 1), recorded));
+    expect(report).toMatchObject({ severity: 'ok', reason_codes: [] });
+  });
+
   it('has none where only offsets without a message are left', async () => {
     const log = new FakeLogAdmin().partition(0, 0, 10, NOW);
     log.limits.set(0, { start: 0, end: 12 });

@@ -205,6 +205,31 @@ describe('the notes of a message', () => {
     expect(decodeNotes(json({ notes }))).toEqual([{ ...lost, reason: 'moon_phase', exact: true }]);
   });
 
+  it('are of the same run whether its id is written in capitals or not, and so is a sample that is refused', () => {
+    const capitals = { run_id: IDENTITY.run_id.toUpperCase() };
+    const value = json({ cpu_percent: 'NaN', ...IDENTITY, ...capitals, notes: [{ ...lost, ...capitals }] });
+    expect(decodeParts(value)).toMatchObject({ run_id: IDENTITY.run_id, seq: 7, notes: [{ run_id: IDENTITY.run_id }] });
+  });
+
+  it('are believed up to the greatest sequence number, and so are samples', () => {
+    const top = 2 ** 36;
+    const ended = { kind: 'run_ended', run_id: IDENTITY.run_id, clean: true, exact: true };
+    const notes = [
+      { ...lost, last_seq: top },
+      { ...lost, last_seq: top + 1 },
+      { ...ended, last_seq: top },
+      { ...ended, last_seq: top + 1 },
+    ];
+    expect(decodeNotes(json({ notes }))).toEqual([
+      { ...lost, last_seq: top, exact: true },
+      { ...ended, last_seq: top },
+    ]);
+    expect(decodeMessage(json({ ...IDENTITY, seq: top })).seq).toBe(top);
+    const above = json({ ...IDENTITY, seq: top + 1 });
+    expect(() => decodeMessage(above)).toThrow(/^seq: not a whole number from 1 to 2\^36/);
+    expect(decodeParts(above)).toMatchObject({ run_id: null, seq: null });
+  });
+
   it('are none in what is not a message', () => {
     for (const value of [null, '', '7', Buffer.from([255])]) {
       expect(decodeParts(value)).toEqual({ run_id: null, seq: null, hostname: null, notes: [] });

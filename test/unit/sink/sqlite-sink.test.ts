@@ -335,6 +335,18 @@ describe('what stands in the way of a load', () => {
     );
   });
 
+  it('is told as worth waiting for when the database is held at the very start, and passes', async () => {
+    const held = join(directory, 'held.db');
+    const holder = openSqlite(held);
+    holder.exec('CREATE TABLE other (id INTEGER); BEGIN EXCLUSIVE');
+    const late = SqliteSink.at({ path: held, busyTimeout: 20 });
+    await expect(late.readOffsets(READER)).rejects.toMatchObject({ code: 'SINK_LOCKED', retryable: true });
+    holder.exec('ROLLBACK');
+    holder.close();
+    expect(await late.readOffsets(READER)).toEqual(new Map());
+    await late.close();
+  });
+
   it('is told as not worth waiting for when the file is no database, which is left as it is', () => {
     const other = join(directory, 'other.db');
     writeFileSync(other, 'this is a letter, not a database. '.repeat(200));

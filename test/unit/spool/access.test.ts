@@ -126,6 +126,19 @@ describe('a spool that is not ours to write', () => {
     expect(tryAsNobody(fixture.path)).toBe('ok');
   });
 
+  it.runIf(root)('is recovered where its group is one that its owner can’t give, which may then not read it', () => {
+    chownSync(fixture.directory, NOBODY, NOBODY);
+    const path = join(fixture.directory, 'spool.db');
+    expect(tryAsNobody(path)).toBe('ok');
+    for (const name of readdirSync(fixture.directory)) chownSync(join(fixture.directory, name), NOBODY, 0);
+    writeFileSync(path, Buffer.alloc(statSync(path).size, 0xc3));
+    expect(tryAsNobody(path)).toBe('ok');
+    const setAside = readdirSync(fixture.directory).filter((name) => name.startsWith('spool.db.corrupt-'));
+    expect(setAside).toHaveLength(1);
+    const { uid, gid, mode } = statSync(path);
+    expect([uid, gid, mode & 0o7777]).toEqual([NOBODY, NOBODY, 0o600]);
+  });
+
   it.runIf(root)('is refused on a read-only filesystem', () => {
     const disk = join(fixture.directory, 'disk');
     mkdirSync(disk);
@@ -199,6 +212,37 @@ describe('the lock', () => {
   });
 });
 
+describe('a lock file that is no database any more', () => {
+  const lock = () => fixture.path.replace('.db', '.lock');
+  const overwrite = () => writeFileSync(lock(), Buffer.alloc(4096, 0xa5));
+
+  it('is emptied, and keeps others out again', () => {
+    fixture.open().close(true);
+    overwrite();
+    const spool = fixture.open();
+    expect(statSync(lock()).size).toBe(0);
+    expect(fixture.events('warn')).toEqual(['spool_lock_restored']);
+    expect(appendSamples(spool, 1)).toHaveLength(1);
+    expect(refusal(() => fixture.open()).code).toBe('SPOOL_LOCKED');
+  });
+
+  it('still keeps others out when it was overwritten under its holder, and is left alone', async () => {
+    const holder = spawn(process.execPath, [PROCESS, 'hold', fixture.path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => holder.once('close', resolve));
+    try {
+      const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]();
+      expect((await lines.next()).value).toBe('held');
+      overwrite();
+      expect(refusal(() => fixture.open()).code).toBe('SPOOL_LOCKED');
+      expect(statSync(lock()).size).toBe(4096);
+    } finally {
+      holder.kill('SIGKILL');
+      await ended;
+    }
+    fixture.open();
+  });
+});
+
 describe('a lock file that is deleted under its holder', () => {
   const lock = () => fixture.path.replace('.db', '.lock');
 
@@ -249,7 +293,7 @@ describe('a lock file that is deleted under its holder', () => {
   });
 });
 
-describe('a database of something else at the spool’s path', () => {
+describe('a file of something else at the spool’s path', () => {
   it('is refused and left as it is, with nothing new beside it', () => {
     const other = openSqlite(fixture.path);
     other.exec('PRAGMA journal_mode = WAL; CREATE TABLE photos (id INTEGER PRIMARY KEY)');
@@ -259,6 +303,19 @@ describe('a database of something else at the spool’s path', () => {
     expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
     expect(readFileSync(fixture.path)).toEqual(before);
   });
+
+  it.each(['kafka:\n  brokers: [k:9092]\n', 'ä€😀 '.repeat(2000)])(
+    'is refused as well where it is a text, and left as it is: %.20j',
+    (text) => {
+      writeFileSync(fixture.path, text, { mode: 0o644 });
+      for (const purpose of ['agent', 'drain'] as const) {
+        expect(refusal(() => fixture.open({ purpose }))).toMatchObject({ code: 'SPOOL_FOREIGN' });
+      }
+      expect(readdirSync(fixture.directory)).toEqual(['spool.db']);
+      expect(readFileSync(fixture.path, 'utf8')).toBe(text);
+      expect(statSync(fixture.path).mode & 0o777).toBe(0o644);
+    },
+  );
 
   it('is not what a spool looks like that came without its tail file', () => {
     appendSamples(fixture.open(), 1);

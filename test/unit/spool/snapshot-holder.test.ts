@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../../src/lib/log.ts';
 import { type SpoolFiles, spoolFiles } from '../../../src/spool/files.ts';
 import { findHolder, isAlive } from '../../../src/spool/holder.ts';
 import { SpoolLock } from '../../../src/spool/lock.ts';
@@ -24,7 +25,7 @@ function files(): SpoolFiles {
 }
 
 function hold(of: SpoolFiles, ownPid: number): SpoolLock {
-  const lock = SpoolLock.take(of, systemPorts);
+  const lock = SpoolLock.take(of, systemPorts, silentLog);
   cleanups.push(() => lock.release());
   const tail = Tail.open(of.tail, 'boot-1', 0o600);
   tail.hold(ownPid);
@@ -62,7 +63,7 @@ describe('who holds a spool', () => {
     const of = files();
     hold(of, 7).release();
     for (let look = 0; look < 20; look++) findHolder(of, undefined, NO_LIST);
-    SpoolLock.take(of, systemPorts).release();
+    SpoolLock.take(of, systemPorts, silentLog).release();
   });
 
   it('ignores locks on other files and shared ones in the list', () => {

@@ -188,8 +188,6 @@ class Story implements Disposable {
     const { world } = this;
     const ends = world.log.partitions.map((of) => world.log.bounds(of).end);
     this.losesMessages = true;
-    // No topic is deleted, made and filled in no time.
-    world.clock.pass(300);
     world.log.recreate();
     for (const sender of this.hosts) {
       const past = grown ? (ends[sender.partition] as number) + 2 : 2;

@@ -58,6 +58,32 @@ describe('guilty rows', () => {
     expect(findings.kind).toBe('not the rows');
   });
 
+  it('are not those that stood alone while a trouble without a name passed', async () => {
+    const trouble = new HostspoolError('SINK_UNKNOWN', 'something');
+    for (const [lasts, kind] of [
+      [1, 'rows'],
+      [2, 'not the rows'],
+    ] as const) {
+      let left: number = lasts;
+      const bad = new Set(ROWS.slice(7, 8));
+      const rehearse = async (rows: readonly DecodedSample[]) => {
+        if (rows.length > 1 && rows.some((row) => bad.has(row))) throw refusal;
+        const isHit = left < lasts || rows[0] === ROWS[7];
+        if (left > 0 && isHit && left--) throw trouble;
+      };
+      const findings = await findGuiltyRows(ROWS.slice(0, 64), rehearse);
+      expect(findings).toMatchObject(kind === 'rows' ? { kind, guilty: [] } : { kind, error: trouble });
+    }
+  });
+
+  it('are guilty though the error has no name, where they alone are refused, and again', async () => {
+    const trouble = new HostspoolError('SINK_UNKNOWN', 'something');
+    const findings = await findGuiltyRows(ROWS.slice(0, 64), async (rows) => {
+      if (rows.includes(ROWS[7] as DecodedSample)) throw trouble;
+    });
+    expect(findings).toMatchObject({ kind: 'rows', guilty: [{ row: ROWS[7] }] });
+  });
+
   it('are not found out about while the database is away', async () => {
     const away = new HostspoolError('SINK_UNAVAILABLE', 'away', { retryable: true });
     let asked = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
-import { FakeHost, WritingWorld } from './writing.ts';
+import { FakeHost, lost, sampleOf, WritingWorld } from './writing.ts';
 
 function sent(world: WritingWorld, samples: number, name = 'a'): FakeHost {
   const host = new FakeHost(world, name);
@@ -44,7 +44,29 @@ describe('a topic that is made anew', () => {
     }
   }
 
-  it('is told from a fetch error at once, however fast it was', async () => {
+  it('is noticed however fast it was, without any error', async () => {
+    using world = new WritingWorld(1, { 'writer.batch_size': 1 });
+    const host = sent(world, 4);
+    world.start();
+    await world.untilLoaded();
+    host.send();
+    await world.clock.advance(1);
+    world.log.recreate();
+    for (let n = 0; n < 9; n++) host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(14);
+  });
+
+  it('does not keep a writer from reading a log whose batches fill an answer alone', async () => {
+    using world = new WritingWorld();
+    world.fetchMessages = 1;
+    sent(world, 50);
+    world.start();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(50);
+  });
+
+  it('is told from a fetch error at once', async () => {
     using world = new WritingWorld();
     const host = sent(world, 4);
     const { consumer } = world.start();
@@ -158,6 +180,19 @@ describe('a log that lets messages go', () => {
     expect(world.rows()).toHaveLength(3);
   });
 
+  it('is told from samples that are missing, although the first message read was stamped in the future', async () => {
+    using world = new WritingWorld();
+    const now = world.clock.now();
+    const value = JSON.stringify(sampleOf('ahead', now));
+    world.log.produce(0, { key: 'ahead', value, timestamp: now + 365 * 24 * 3600 * 1000 });
+    world.start();
+    await world.until(() => offsets(world).length === 1, 'the first message is loaded');
+    await world.clock.advance(1000);
+    new FakeHost(world, 'a').send({ seq: 5 });
+    await world.untilLoaded();
+    expect(world.reasons()).toEqual({ missing: 4 });
+  });
+
   it('one by one, as compaction does it: the evidence goes and reading goes on', async () => {
     using world = new WritingWorld();
     const host = sent(world, 6);
@@ -211,7 +246,25 @@ describe('two writers that believe to own one partition', () => {
     expect(world.sums()).toEqual({ received: 6, lost: 0, missing: 0 });
   });
 
-  it('explain a gap by a hole that the other one found, whoever commits first', async () => {
+  it('explain a gap that opens after the other one found the hole', async () => {
+    using world = new WritingWorld(2);
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 5; n++) host.send({}, 0);
+    const [zero] = [world.start([0]), world.start([1])];
+    await world.until(() => world.rows().length === 5, 'all is loaded');
+    zero.consumer.revoke();
+    for (let n = 0; n < 4; n++) host.send({}, 0);
+    world.log.expire(0, 9);
+    zero.consumer.assign([0]);
+    await world.until(() => holes(world).length === 1, 'the hole is on record');
+    await world.clock.advance(10_000);
+    host.send({}, 1);
+    await world.until(() => world.rows().length === 6, 'the sample is there');
+    await world.until(() => world.sums().missing === 0, 'the gap is explained');
+    expect(world.reasons()).toEqual({ expired_in_kafka: 4 });
+  });
+
+  it('explain a gap that was open before the other one found the hole', async () => {
     using world = new WritingWorld(2);
     const host = new FakeHost(world, 'a');
     for (let n = 0; n < 5; n++) host.send({}, 0);
@@ -227,5 +280,54 @@ describe('two writers that believe to own one partition', () => {
     await world.until(() => world.sums().missing === 0, 'the gap is explained');
     expect(world.reasons()).toEqual({ expired_in_kafka: 4 });
     expect(one.hasEnded).toBe(false);
+  });
+
+  it('explain a gap by a hole whose load was committed, though its answer was lost', async () => {
+    using world = new WritingWorld(2);
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 5; n++) host.send({}, 0);
+    const [zero] = [world.start([0]), world.start([1])];
+    await world.until(() => world.rows().length === 5, 'all is loaded');
+    for (let n = 0; n < 4; n++) host.send({}, 0);
+    world.log.expire(0, 9);
+    zero.sink.faults.push({ at: 'before', error: lost() }, { at: 'after', error: lost() });
+    // The host's key moves to the new partition; its gap is opened while the hole waits to be loaded.
+    host.send({}, 1);
+    await world.until(() => world.reasons().missing === 4, 'the gap is open');
+    await world.until(() => world.sums().missing === 0, 'the gap is explained');
+    expect(world.reasons()).toEqual({ expired_in_kafka: 4 });
+    expect(holes(world)).toHaveLength(1);
+  });
+
+  it('record of a hole only what the other one has not passed', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 10);
+    const late = world.start();
+    await world.untilLoaded();
+    late.sink.away = lost();
+    // What the late one does not see: its partition is another's meanwhile, who reads on.
+    late.consumer.revoke();
+    await world.clock.advance(1000);
+    const owner = world.start();
+    for (let n = 0; n < 5; n++) host.send();
+    await world.untilLoaded();
+    owner.consumer.revoke();
+    for (let n = 0; n < 5; n++) host.send();
+    world.log.expire(0, 20);
+    host.send();
+    const before = { epoch: 0, next: 10, partition: 0, evidence: null, began_at: null };
+    late.sink.away = undefined;
+    const { readOffsets } = late.sink;
+    late.sink.readOffsets = async () => {
+      late.sink.readOffsets = readOffsets;
+      return new Map([[0, before]]);
+    };
+    late.consumer.assign([0]);
+    await world.untilLoaded();
+    await world.clock.advance(10_000);
+    expect(holes(world)).toEqual([
+      { partition_id: 0, epoch: 0, first_offset: 15, next_offset: 20, reason: 'expired_in_kafka' },
+    ]);
+    expect(world.reasons()).toEqual({ expired_in_kafka: 5 });
   });
 });

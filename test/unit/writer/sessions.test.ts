@@ -79,6 +79,22 @@ describe('a session', () => {
     expect(Math.max(...sink.sizes)).toBeLessThanOrEqual(20);
   });
 
+  it('counts the headers of messages to what it holds', async () => {
+    using world = new WritingWorld(1, { 'writer.buffer_bytes': '1MiB' });
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 40; n++) host.send();
+    for (const message of world.log.messages(0))
+      Object.assign(message, { headers: { trace: [Buffer.alloc(100_000)] } });
+    world.fetchMessages = 2;
+    const { sink, consumer } = world.start(undefined);
+    sink.faults.push(...Array.from({ length: 100 }, () => ({ at: 'before', error: lost() }) as const));
+    consumer.assign([0]);
+    for (let passed = 0; passed < 60; passed++) await world.clock.advance(1000);
+    const held = (consumer.session?.target as Intervals | undefined)?.received ?? 0;
+    expect(held).toBeGreaterThan(5);
+    expect(held).toBeLessThan(20);
+  });
+
   it('grows its batches under backlog and gives every partition its share', async () => {
     using world = new WritingWorld(2, { 'writer.batch_max': 40, 'writer.batch_size': 4 });
     const [hot, quiet] = ['a', 'bb'].map((name) => new FakeHost(world, name)) as [FakeHost, FakeHost];
@@ -99,6 +115,35 @@ describe('a session', () => {
     expect(quietRow).toBeLessThan(80);
   });
 
+  it('is left when fetching has stopped without a word, and only then', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 5);
+    const { consumer } = world.start();
+    await world.clock.advance(3_600_000);
+    expect(consumer.sessions).toBe(1);
+    consumer.stall();
+    await world.clock.advance(1000);
+    host.send();
+    await world.untilLoaded();
+    expect(consumer.sessions).toBe(2);
+    expect(world.rows()).toHaveLength(6);
+    expect(world.events('fetching_stalled')).toMatchObject([{ level: 'error', partitions: [0] }]);
+  });
+
+  it('takes along nothing that it would have to be ill of', async () => {
+    using world = new WritingWorld();
+    sent(world, 5);
+    const first = world.start();
+    await world.until(() => first.consumer.session?.target !== undefined, 'it fetches');
+    await world.clock.advance(100);
+    // Its partition goes to another member before the load; it is given none.
+    first.consumer.assign([]);
+    world.start();
+    await world.untilLoaded();
+    await world.clock.advance(120_000);
+    expect(first.writer.health()).toEqual({ healthy: true, reasons: [] });
+  });
+
   it('does not care whether Kafka takes its commits', async () => {
     using world = new WritingWorld();
     sent(world, 5);
@@ -110,6 +155,24 @@ describe('a session', () => {
 });
 
 describe('stopping', () => {
+  it('waits no longer than its bound for a load that the database does not answer', async () => {
+    using world = new WritingWorld(1, { 'shutdown.timeout': '5s' });
+    new FakeHost(world, 'a').send();
+    const running = world.start();
+    const load = Promise.withResolvers<never>();
+    running.sink.faults.push({ at: 'instead', does: () => load.promise });
+    await world.until(() => running.sink.loads === 1, 'it loads');
+    running.stop();
+    await world.clock.advance(4000);
+    expect(running.hasEnded).toBe(false);
+    await world.until(() => running.hasEnded, 'it has stopped', 3000);
+    load.reject(new HostspoolError('SINK_CLOSED', 'the connection was closed by hostspool itself'));
+    world.start();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(1);
+    expect(world.events('load_failed')).toEqual([]);
+  });
+
   it('loads what was gathered, tells Kafka, and leaves', async () => {
     using world = new WritingWorld(1, { 'writer.batch_timeout': '10m' });
     sent(world, 5);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import type { Load } from '../../../src/sink/sink.ts';
-import { FakeHost, lost, WritingWorld } from './writing.ts';
+import { FakeHost, type Fault, lost, WritingWorld } from './writing.ts';
 
 const refusal = (code = 'SINK_DATA') => new HostspoolError(code, 'the database refused it');
 
@@ -70,6 +70,21 @@ describe('a writer whose database is in trouble', () => {
     await world.untilLoaded();
     expect(sink.loads).toBe(3);
     expect(world.sums()).toEqual({ received: 6, lost: 0, missing: 0 });
+  });
+
+  it('does not hammer a database where another writer is always first, and says so', async () => {
+    using world = new WritingWorld();
+    sent(world, 5);
+    const { sink, writer } = world.start();
+    const runs = ['0196a5b0-0000-7000-8000-000000000001'];
+    const stale: Fault = { at: 'instead', does: async () => ({ kind: 'stale', runs }) };
+    sink.faults.push(...Array.from({ length: 1000 }, () => stale));
+    await world.clock.advance(120_000);
+    expect(sink.loads).toBeLessThan(30);
+    expect(writer.health().reasons).toMatchObject([expect.stringContaining('another writer')]);
+    sink.faults.length = 0;
+    await world.untilLoaded();
+    expect(world.sums()).toEqual({ received: 5, lost: 0, missing: 0 });
   });
 
   it('finds the rows that the database refuses, and loads the others', async () => {
@@ -150,6 +165,49 @@ describe('a writer whose database is in trouble', () => {
     expect(world.reasons()).toEqual({ dead_letter: 1 });
   });
 
+  it('loads less at a time where the database does not manage so much in its time, and more again later', async () => {
+    using world = new WritingWorld(2, { 'writer.batch_size': 400 });
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 400; n++) host.send({}, n % 2);
+    const { sink } = world.start();
+    sink.refuses = ({ rows }) =>
+      rows.length > 60 ? new HostspoolError('SINK_TIMEOUT', 'too slow', { retryable: true }) : undefined;
+    await world.untilLoaded();
+    expect(sink.sizes.slice(0, 8)).toEqual([400, 400, 200, 200, 100, 100, 50, 100]);
+    expect(world.rows()).toHaveLength(400);
+    expect(world.sums()).toEqual({ received: 400, lost: 0, missing: 0 });
+    sink.refuses = undefined;
+    for (let n = 0; n < 1200; n++) host.send({}, n % 2);
+    await world.untilLoaded();
+    expect(Math.max(...sink.sizes.slice(-4))).toBeGreaterThan(100);
+    expect(world.sums()).toEqual({ received: 1600, lost: 0, missing: 0 });
+  });
+
+  it('knows a load that was too slow to be answered, yet committed, by the fence', async () => {
+    using world = new WritingWorld();
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 40; n++) host.send();
+    const { sink } = world.start();
+    const error = new HostspoolError('SINK_TIMEOUT', 'too slow', { retryable: true });
+    sink.faults.push({ at: 'before', error }, { at: 'after', error });
+    await world.untilLoaded();
+    host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(41);
+    expect(world.sums()).toEqual({ received: 41, lost: 0, missing: 0 });
+  });
+
+  it('loads less at a time where all rows are taken, only not all at once', async () => {
+    using world = new WritingWorld();
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 40; n++) host.send();
+    const { sink } = world.start();
+    sink.refuses = ({ rows }) => (rows.length > 15 ? new HostspoolError('SINK_UNKNOWN', 'too complex') : undefined);
+    await world.untilLoaded();
+    expect(world.letters).toHaveLength(0);
+    expect(world.sums()).toEqual({ received: 40, lost: 0, missing: 0 });
+  });
+
   it('goes on where a person set the offset back, without a new row', async () => {
     using world = new WritingWorld();
     const host = sent(world, 10);
@@ -182,6 +240,19 @@ describe('a writer whose database is in trouble', () => {
 });
 
 describe('dead letters', () => {
+  it('keep none of our headers that their message had brought along', async () => {
+    using world = new WritingWorld();
+    const mine = [Buffer.from('1')];
+    const copied = { mine, 'hostspool-replayed': mine, 'hostspool-truncated': mine, 'hostspool-offset': mine };
+    world.log.produce(0, { key: 'x', value: 'not JSON', timestamp: 5, headers: copied });
+    world.start();
+    await world.untilLoaded();
+    const headers = world.letters[0]?.headers;
+    expect(headers).toMatchObject({ mine, 'hostspool-offset': '0' });
+    expect(headers).not.toHaveProperty('hostspool-replayed');
+    expect(headers).not.toHaveProperty('hostspool-truncated');
+  });
+
   it('go with their reason, and what can be read of them is accounted, notes included', async () => {
     using world = new WritingWorld();
     const host = sent(world, 2);

@@ -36,6 +36,18 @@ describe('a writer', () => {
     expect(world.rows()).toHaveLength(10);
   });
 
+  it('puts each event once into a load, and tells the accounts of every message', async () => {
+    using world = new WritingWorld();
+    const host = new FakeHost(world, 'a');
+    for (let n = 0; n < 6; n++) host.send();
+    for (let n = 0; n < 6; n++) host.repeat(n);
+    const { sink } = world.start();
+    await world.untilLoaded();
+    expect(sink.sizes).toEqual([6]);
+    expect(world.events('load_committed')).toMatchObject([{ rows: 6, messages: 12 }]);
+    expect(world.sums()).toEqual({ received: 6, lost: 0, missing: 0 });
+  });
+
   it('finds out that a load was committed whose answer was lost', async () => {
     using world = new WritingWorld();
     const host = new FakeHost(world, 'a');
@@ -47,5 +59,7 @@ describe('a writer', () => {
     await world.untilLoaded();
     expect(world.rows()).toHaveLength(7);
     expect(world.sums()).toEqual({ received: 7, lost: 0, missing: 0 });
+    // What the database had was not loaded again.
+    expect(sink.sizes).toEqual([6, 6, 1]);
   });
 });

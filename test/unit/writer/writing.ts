@@ -9,6 +9,7 @@ import type { Log, LogFields } from '../../../src/lib/log.ts';
 import { openSqlite } from '../../../src/lib/sqlite.ts';
 import { UuidSource } from '../../../src/sample/identity.ts';
 import type { Load, LoadOutcome, Sink } from '../../../src/sink/sink.ts';
+import type { HostRecord } from '../../../src/sink/sink-admin.ts';
 import { SqliteSink } from '../../../src/sink/sqlite/sqlite-sink.ts';
 import { DeadLetters } from '../../../src/writer/dead-letters.ts';
 import { Writer } from '../../../src/writer/writer.ts';
@@ -23,7 +24,7 @@ export type Fault =
   | { readonly at: 'instead'; readonly does: (load: Load, sink: Sink) => Promise<LoadOutcome> };
 
 export class FaultySink implements Sink {
-  readonly #sink: Sink;
+  readonly #sink: SqliteSink;
   readonly faults: Fault[] = [];
   /** Met by every call while it is set. */
   away: HostspoolError | undefined;
@@ -34,7 +35,7 @@ export class FaultySink implements Sink {
   /** Rows of each load that was not a rehearsal and was tried. */
   readonly sizes: number[] = [];
 
-  constructor(sink: Sink) {
+  constructor(sink: SqliteSink) {
     this.#sink = sink;
   }
 
@@ -63,6 +64,11 @@ export class FaultySink implements Sink {
 
   async expire(): Promise<number> {
     return 0;
+  }
+
+  async listHosts(): Promise<readonly HostRecord[]> {
+    this.#up();
+    return this.#sink.listHosts();
   }
 
   #up(): Sink {

@@ -1,6 +1,7 @@
 /** What each step means, by its name. What is not here, the double does not know. */
 import type { Batch } from '../connection.ts';
 import type { ResultSet } from '../tokens.ts';
+import { BENCH_STEPS } from './bench-steps.ts';
 import { LOAD_STEPS } from './load-steps.ts';
 import { READ_STEPS } from './read-steps.ts';
 import { SCHEMA_STEPS } from './schema-steps.ts';
@@ -23,4 +24,5 @@ export const STEPS: Readonly<Record<string, Step>> = {
   ...LOAD_STEPS,
   ...READ_STEPS,
   ...SCHEMA_STEPS,
+  ...BENCH_STEPS,
 };

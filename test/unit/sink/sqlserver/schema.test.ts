@@ -108,8 +108,12 @@ describe('the schema on SQL Server', () => {
     const done = (table: string): string[] => [
       ...(new RegExp(`(FROM|JOIN) dbo\\.${table}\\b`).test(sent) ? ['SELECT'] : []),
       ...(new RegExp(`INTO dbo\\.${table} `).test(sent) && table !== 'schema_migrations' ? ['INSERT'] : []),
-      ...(new RegExp(`UPDATE (dbo\\.${table} SET|\\w\\s+SET [^;]*?FROM dbo\\.${table} )`).test(sent) ? ['UPDATE'] : []),
-      ...(new RegExp(`DELETE (\\w\\s+)?FROM dbo\\.${table}\\b`).test(sent) ? ['DELETE'] : []),
+      ...(new RegExp(`UPDATE (dbo\\.${table} SET|(\\w)\\s+SET [^;]*?dbo\\.${table} AS \\2\\b)`).test(sent)
+        ? ['UPDATE']
+        : []),
+      ...(new RegExp(`DELETE (FROM dbo\\.${table}\\b|(\\w)\\s+FROM [^;]*?dbo\\.${table} AS \\2\\b)`).test(sent)
+        ? ['DELETE']
+        : []),
     ];
     for (const table of new Set(tables)) {
       const [, rights] = new RegExp(`GRANT ([A-Z, ]+) ON dbo\\.${table} TO hostspool_writer`).exec(ROLES) ?? [];

@@ -44,6 +44,17 @@ describe('the batch that loads', () => {
     expect(tables).toEqual(['consumer_offsets', 'server_metrics', 'runs', 'seq_gaps', 'hosts', 'offset_holes']);
   });
 
+  it('finds what it changes by key, line by line of the staging tables', () => {
+    const changes = [...loadBatch().matchAll(/^ *(?:UPDATE|DELETE) (\w)\b[^;]*?\bFROM ([^;]*);/gm)];
+    const bySkip = changes.filter(([text]) => text.includes('offset_holes'));
+    expect(bySkip).toHaveLength(2);
+    expect(changes).toHaveLength(8);
+    for (const [, , from] of changes.filter((each) => !bySkip.includes(each))) {
+      expect(from).toMatch(/^(#\w+ AS \w|\()/);
+      expect(from).toMatch(/INNER LOOP JOIN dbo\.\w+ AS \w\s+ON \w\.(partition_id|event_id|run_id|hostname) = /);
+    }
+  });
+
   it('writes many rows in slices below the escalation of locks', () => {
     const sizes = [...loadBatch().matchAll(/@from \+ (\d+)/g)].map(([, size]) => Number(size));
     expect(sizes.length).toBeGreaterThan(10);

@@ -1,0 +1,42 @@
+/** The database of a storm: where the writers load, what can go wrong with it, and what it holds in the end. */
+import type { DatabaseCopy } from './evidence.ts';
+import type { Fault } from './fault.ts';
+
+export interface LogPlace {
+  readonly group: string;
+  readonly topic: string;
+}
+
+export interface StormDatabase extends AsyncDisposable {
+  /** For the report. */
+  readonly name: string;
+  readonly faults: readonly Fault[];
+  /** Arguments and environment of the writer, from 0. */
+  settings(writer: number): { readonly args: readonly string[]; readonly env?: NodeJS.ProcessEnv };
+  /** Everything works again. */
+  heal(): Promise<void>;
+  /** Partition to the offset up to which it is loaded. */
+  offsets(place: LogPlace): Promise<ReadonlyMap<number, number>>;
+  /** A copy of its tables, read past the product. */
+  copy(place: LogPlace): Promise<DatabaseCopy>;
+  /** What the harness' own server says went wrong with it. */
+  findings(): Promise<readonly string[]>;
+}
+
+/** The canonical writing of a UUID given as 32 hexadecimal digits; null stays null. */
+export function uuidOf(hex: string): string;
+export function uuidOf(hex: string | null): string | null;
+export function uuidOf(hex: string | null): string | null {
+  if (hex === null) return null;
+  const digits = hex.toLowerCase().replaceAll('-', '');
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** Columns of vw_sample_accounting that count losses: `lost_crash` is the reason `crash`. */
+export function reasonsOf(row: Readonly<Record<string, unknown>>): Record<string, number> {
+  const reasons: Record<string, number> = {};
+  for (const [column, value] of Object.entries(row)) {
+    if (column.startsWith('lost_') && Number(value) !== 0) reasons[column.slice('lost_'.length)] = Number(value);
+  }
+  return reasons;
+}

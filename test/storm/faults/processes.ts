@@ -1,0 +1,131 @@
+/** Agents and writers: killed, frozen, stopped. */
+import type { Fault, FaultContext } from '../fault.ts';
+import type { StormProcess } from '../process.ts';
+
+const of = (world: FaultContext['world'], on: 'agent' | 'writer', target: number) =>
+  (on === 'agent' ? world.agents : world.writers)[target] as StormProcess;
+
+async function startAgainAfter(process: StormProcess, ms: number, { pause, note }: FaultContext): Promise<void> {
+  note(`back after ${ms} ms`);
+  await pause(ms);
+  process.start();
+}
+
+function killed(on: 'agent' | 'writer'): Fault {
+  return {
+    name: `${on} is killed`,
+    on,
+    weight: 2,
+    run: async (context) => {
+      const process = of(context.world, on, context.target);
+      await process.kill9();
+      await startAgainAfter(process, context.random.integer(0, 3000), context);
+    },
+  };
+}
+
+/** SIGSTOP, and SIGCONT after longer or shorter than a session lasts. */
+function frozen(on: 'agent' | 'writer'): Fault {
+  return {
+    name: `${on} is frozen`,
+    on,
+    weight: 2,
+    run: async ({ world, target, random, pause, note }) => {
+      const process = of(world, on, target);
+      const ms = random.integer(200, 9000);
+      note(`for ${ms} ms`);
+      try {
+        process.freeze();
+        await pause(ms);
+      } finally {
+        process.thaw();
+      }
+    },
+  };
+}
+
+function killedWhileFrozen(on: 'agent' | 'writer'): Fault {
+  return {
+    name: `${on} is killed while frozen`,
+    on,
+    run: async (context) => {
+      const process = of(context.world, on, context.target);
+      process.freeze();
+      await context.pause(context.random.integer(100, 6000));
+      await process.kill9();
+      await startAgainAfter(process, context.random.integer(0, 2000), context);
+    },
+  };
+}
+
+function restarted(on: 'agent' | 'writer'): Fault {
+  return {
+    name: on === 'agent' ? 'agent is stopped and started' : 'writer leaves the group and comes back',
+    on,
+    weight: 2,
+    run: async (context) => {
+      const process = of(context.world, on, context.target);
+      await process.stop();
+      await startAgainAfter(process, context.random.integer(0, 5000), context);
+    },
+  };
+}
+
+/** The kill falls between a sample's line and the end of its append, or just after. */
+const killedAtSample: Fault = {
+  name: 'agent is killed while it stores a sample',
+  on: 'agent',
+  weight: 3,
+  run: async (context) => {
+    const process = of(context.world, 'agent', context.target);
+    const after = context.random.pick([0, 0, 0, 1, 2]);
+    await process.next(({ event }) => event === 'sample_taken', context.stop);
+    if (after > 0) await context.pause(after);
+    await process.kill9();
+    await startAgainAfter(process, context.random.integer(0, 2000), context);
+  },
+};
+
+/** The next kill comes while the spool is being opened and the losses of the last run are worked out. */
+const killedAtStart: Fault = {
+  name: 'agent is killed again while it starts',
+  on: 'agent',
+  run: async (context) => {
+    const process = of(context.world, 'agent', context.target);
+    await process.kill9();
+    for (let times = context.random.integer(1, 3); times > 0; times--) {
+      process.start();
+      await context.pause(context.random.integer(50, 700));
+      await process.kill9();
+    }
+    await startAgainAfter(process, 0, context);
+  },
+};
+
+/** A writer dies in the middle of what follows a load: between the database's commit and Kafka's. */
+const killedAtLoad: Fault = {
+  name: 'writer is killed right after a load',
+  on: 'writer',
+  weight: 2,
+  run: async (context) => {
+    const process = of(context.world, 'writer', context.target);
+    const limit = AbortSignal.any([context.stop, AbortSignal.timeout(5000)]);
+    await process.next(({ event }) => event === 'load_committed', limit);
+    await process.kill9();
+    await startAgainAfter(process, context.random.integer(0, 3000), context);
+  },
+};
+
+export const PROCESS_FAULTS: readonly Fault[] = [
+  killed('agent'),
+  frozen('agent'),
+  killedWhileFrozen('agent'),
+  restarted('agent'),
+  killedAtSample,
+  killedAtStart,
+  killed('writer'),
+  frozen('writer'),
+  killedWhileFrozen('writer'),
+  restarted('writer'),
+  killedAtLoad,
+];

@@ -1,0 +1,153 @@
+/**
+ * Everything a storm is about: the broker and its links, the database, the agents and the writers, in one directory.
+ *
+ *   agents ──▶ a proxy each ──▶ broker ──▶ a proxy each ──▶ writers ──▶ (proxies) ──▶ database
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Broker } from '../support/broker.ts';
+import { TcpProxy } from '../support/proxy.ts';
+import type { StormDatabase } from './database.ts';
+import { LedgerBook } from './ledger.ts';
+import { StormProcess } from './process.ts';
+import { tailOf } from './tail-file.ts';
+import { Traffic } from './traffic.ts';
+
+export interface WorldOptions {
+  readonly directory: string;
+  readonly agents: number;
+  readonly writers: number;
+  readonly openDatabase: (directory: string, writers: number) => Promise<StormDatabase>;
+}
+
+export const TOPIC = 'storm-metrics';
+export const GROUP = 'storm-writers';
+const PARTITIONS = 4;
+/** Every codec that Kafka has: agents differ in it, and in how durable an append is. */
+const CODECS = ['snappy', 'lz4', 'zstd', 'gzip', 'none'] as const;
+const COMMON = ['--config=/dev/null', `--kafka.topic=${TOPIC}`, '--http.address=', '--log.level=debug'];
+/** So that a minute has many attempts. */
+const PATIENCE = [
+  '--backoff.base=100ms',
+  '--backoff.cap=2s',
+  '--kafka.connect_timeout=2s',
+  '--kafka.request_timeout=4s',
+  '--shutdown.timeout=5s',
+];
+
+export class StormWorld implements AsyncDisposable {
+  readonly directory: string;
+  readonly broker: Broker;
+  readonly database: StormDatabase;
+  readonly ledger: LedgerBook;
+  readonly traffic: Traffic;
+  readonly agents: readonly StormProcess[];
+  readonly writers: readonly StormProcess[];
+  readonly agentLinks: readonly TcpProxy[];
+  readonly writerLinks: readonly TcpProxy[];
+
+  private constructor(options: WorldOptions, broker: Broker, database: StormDatabase, links: readonly TcpProxy[]) {
+    this.directory = options.directory;
+    this.broker = broker;
+    this.database = database;
+    this.ledger = new LedgerBook();
+    this.traffic = new Traffic(broker.bootstrap, TOPIC, this.ledger);
+    this.agentLinks = links.slice(0, options.agents);
+    this.writerLinks = links.slice(options.agents);
+    this.agents = this.agentLinks.map((link, index) => this.#agent(link, index));
+    this.writers = this.writerLinks.map((link, index) => this.#writer(link, index));
+  }
+
+  static async open(options: WorldOptions): Promise<StormWorld> {
+    mkdirSync(options.directory, { recursive: true });
+    const links = options.agents + options.writers;
+    await using opened = new AsyncDisposableStack();
+    const properties = { 'num.network.threads': '1', 'group.min.session.timeout.ms': '1000' };
+    const broker = opened.use(await Broker.start({ links, properties }));
+    await broker.createTopic(TOPIC, { partitions: PARTITIONS });
+    const proxies: TcpProxy[] = [];
+    for (const { proxied, target } of broker.addresses.links) {
+      proxies.push(opened.use(await TcpProxy.listen({ target, port: Number(proxied.split(':')[1]) })));
+    }
+    const database = opened.use(await options.openDatabase(options.directory, options.writers));
+    opened.move();
+    return new StormWorld(options, broker, database, proxies);
+  }
+
+  /** The spool of the agent, from 0. */
+  spool(agent: number): string {
+    return join(this.directory, `agent-${agent + 1}`, 'spool.db');
+  }
+
+  #agent(link: TcpProxy, index: number): StormProcess {
+    const name = `agent-${index + 1}`;
+    const hostname = `storm-${name}`;
+    return new StormProcess({
+      name,
+      log: join(this.directory, `${name}.log`),
+      args: [
+        ...COMMON,
+        ...PATIENCE,
+        `--kafka.brokers=${link.address}`,
+        `--kafka.compression=${CODECS[index % CODECS.length]}`,
+        '--collect.interval=100ms',
+        `--collect.hostname=${hostname}`,
+        `--spool.path=${this.spool(index)}`,
+        `--spool.synchronous=${index % 2 === 0 ? 'full' : 'normal'}`,
+        '--spool.min_free=0',
+      ],
+      onLine: (line) => this.ledger.line(hostname, line),
+      onEnd: (ending) => {
+        // What ends by itself is a finding already; it ends neither in order nor at a moment that we chose.
+        const how = ending === 'stopped' ? 'stopped' : 'killed';
+        this.ledger.ended(hostname, how, (runId) => tailOf(join(this.directory, name, 'spool.seq'), runId));
+      },
+    });
+  }
+
+  #writer(link: TcpProxy, index: number): StormProcess {
+    const name = `writer-${index + 1}`;
+    const { args, env = {} } = this.database.settings(index);
+    return new StormProcess({
+      name,
+      log: join(this.directory, `${name}.log`),
+      args: [
+        ...COMMON,
+        ...PATIENCE,
+        '--mode=writer',
+        `--kafka.brokers=${link.address}`,
+        `--kafka.group=${GROUP}`,
+        '--kafka.session_timeout=3s',
+        '--writer.batch_timeout=300ms',
+        '--writer.batch_size=50',
+        '--writer.batch_max=500',
+        ...args,
+      ],
+      env,
+    });
+  }
+
+  start(): void {
+    for (const process of [...this.writers, ...this.agents]) process.start();
+  }
+
+  /** All that could still be broken works; nothing is started. */
+  async heal(): Promise<void> {
+    for (const link of [...this.agentLinks, ...this.writerLinks]) {
+      await link.accept();
+      link.onBytes(undefined);
+      link.delay(0);
+      link.resume();
+    }
+    for (const process of [...this.agents, ...this.writers]) process.thaw();
+    await this.database.heal();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.agents, ...this.writers].map((process) => process.close()));
+    await this.traffic[Symbol.asyncDispose]();
+    for (const link of [...this.agentLinks, ...this.writerLinks]) await link[Symbol.asyncDispose]();
+    await this.database[Symbol.asyncDispose]();
+    await this.broker[Symbol.asyncDispose]();
+  }
+}
