@@ -27,9 +27,9 @@ import { acknowledgedAt, samplingMetrics } from './sampling-metrics.ts';
 import type { Shipper } from './shipper.ts';
 import { statusLine } from './status-line.ts';
 
-const STUCK_MS = 60_000;
-/** A send may ask for the leaders, connect and log in anew, and write to several of them. */
+/** A send may ask for the leaders, connect and log in anew, and write to several of them; and then some. */
 const SEVERAL = 3;
+const UNANSWERED_MS = 60_000;
 
 export class Agent implements Service {
   readonly #clock: Clock;
@@ -128,7 +128,7 @@ export class Agent implements Service {
   }
 
   standing(): Standing {
-    const { stuck, failed } = this.condition();
+    const { failed } = this.condition();
     return {
       ready: this.#isSampling,
       status: statusLine({
@@ -138,7 +138,6 @@ export class Agent implements Service {
         done: 'shipped',
         failed,
       }),
-      stuck: stuck[0],
     };
   }
 
@@ -165,7 +164,7 @@ export class Agent implements Service {
   #unanswered(): string[] {
     const { connect_timeout, request_timeout } = this.#settings.kafka;
     const waited = this.#shipper.waitsFor;
-    if (waited <= STUCK_MS + SEVERAL * (connect_timeout + request_timeout)) return [];
+    if (waited <= UNANSWERED_MS + SEVERAL * (connect_timeout + request_timeout)) return [];
     return [`the shipment begun ${Math.round(waited / 1000)} s ago is not answered`];
   }
 

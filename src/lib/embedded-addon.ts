@@ -22,7 +22,7 @@ export function loadEmbeddedAddon(asset: string, name: string): object {
     if (directory === undefined || directory === '') continue;
     for (const load of [loadUnnamed, loadNamed]) {
       try {
-        return load(directory, bytes);
+        return load(directory, bytes, asset);
       } catch (error) {
         failures.push(`${directory}: ${(error as Error).message}`);
       }
@@ -49,8 +49,9 @@ function loadUnnamed(directory: string, bytes: Uint8Array): object {
   }
 }
 
-function loadNamed(directory: string, bytes: Uint8Array): object {
-  const path = join(directory, `.hostspool-${process.pid}.node`);
+function loadNamed(directory: string, bytes: Uint8Array, asset: string): object {
+  // A name of its own for each addon: the loader takes two objects of one path for the same.
+  const path = join(directory, `.hostspool-${process.pid}-${asset}`);
   const file = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o700);
   try {
     writeWhole(file, bytes);

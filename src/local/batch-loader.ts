@@ -10,7 +10,6 @@
  * under old row ids. The event_id tells them apart; the offset only fences.
  */
 import { advanceAll, runsOf } from '../accounts/advance-all.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { AccountCache } from '../sink/account-cache.ts';
 import { hostChanges } from '../sink/host-changes.ts';
@@ -23,16 +22,14 @@ const GROUP = 'local';
 
 export class BatchLoader {
   readonly #sink: Sink;
-  readonly #clock: Clock;
   readonly #log: Log;
   readonly #accounts: AccountCache;
   #topic: string | undefined;
   /** null: the sink has none; undefined: not known. */
   #offset: StoredOffset | null | undefined;
 
-  constructor(sink: Sink, clock: Clock, log: Log) {
+  constructor(sink: Sink, log: Log) {
     this.#sink = sink;
-    this.#clock = clock;
     this.#log = log;
     this.#accounts = new AccountCache(sink);
   }
@@ -58,7 +55,7 @@ export class BatchLoader {
         ...reader,
         rows: batch.rows,
         accounts: changes,
-        hosts: hostChanges(batch.rows, changes, this.#clock.now()),
+        hosts: hostChanges(batch.rows, changes),
         offsets: [move],
         holes: [],
       });

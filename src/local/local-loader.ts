@@ -72,7 +72,7 @@ export class LocalLoader {
 
   constructor(options: LocalLoaderOptions) {
     this.#options = options;
-    this.#loader = new BatchLoader(options.sink, options.clock, options.log);
+    this.#loader = new BatchLoader(options.sink, options.log);
     this.#backoff = new Backoff(options.backoff);
     this.#rate = new Rate(options.clock);
     this.#limit = options.batchSamples;

@@ -111,12 +111,11 @@ export class LocalMode implements Service {
   }
 
   standing(): Standing {
-    const { stuck, failed } = this.condition();
+    const { failed } = this.condition();
     const target = 'the database';
     return {
       ready: this.#isSampling,
       status: statusLine({ spool: this.#spool, shipping: this.#loader.state, target, done: 'loaded', failed }),
-      stuck: stuck[0],
     };
   }
 

@@ -10,17 +10,15 @@ export interface Service {
   apply(settings: ResolvedSettings): void;
   /** How it is now; asked from outside, so that the work itself pays nothing for it. */
   condition(): Condition;
-  /** The same for whoever supervises the process. */
+  /** What a service manager is told beside it. */
   standing(): Standing;
   /** What it counts, read now. */
   metrics(): Readings | Promise<Readings>;
 }
 
 export interface Standing {
-  /** Whether it runs: its work has begun, or waits for nothing of its own. */
+  /** Whether it has begun, as far as that depends on this host; a server that is away does not keep it from that. */
   readonly ready: boolean;
   /** One line for a person. */
   readonly status: string;
-  /** The first that is stuck of its condition; undefined where nothing is. */
-  readonly stuck: string | undefined;
 }

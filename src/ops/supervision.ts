@@ -14,11 +14,11 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { NotifyChannel } from './notify.ts';
-import type { Service, Standing } from './service.ts';
+import type { Service } from './service.ts';
 
 export interface SupervisionOptions {
   readonly channel: NotifyChannel;
-  readonly service: Pick<Service, 'standing'>;
+  readonly service: Pick<Service, 'standing' | 'condition'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -65,14 +65,15 @@ export class Supervision implements Disposable {
 
   #look(): void {
     const { channel, service, clock } = this.#options;
-    const standing = this.#settled(service.standing());
-    this.#tellStuck(standing);
+    const standing = service.standing();
+    const stuck = this.#settled(service.condition().stuck[0]);
+    this.#tellStuck(stuck);
     if (!this.#isStopping) {
       const ready = standing.ready && !this.#isReady;
-      const beats = channel.watchdogMs !== undefined && standing.stuck === undefined;
+      const beats = channel.watchdogMs !== undefined && stuck === undefined;
       const sent = channel.send({
         ...(ready ? { READY: '1' } : {}),
-        STATUS: standing.stuck ?? standing.status,
+        STATUS: stuck ?? standing.status,
         ...(beats ? { WATCHDOG: '1' } : {}),
       });
       if (ready && sent) this.#isReady = true;
@@ -82,13 +83,13 @@ export class Supervision implements Disposable {
   }
 
   /** Once is no proof: after a long stop of the whole process everything is late, and moves in this very turn. */
-  #settled(standing: Standing): Standing {
+  #settled(stuck: string | undefined): string | undefined {
     const wasStuck = this.#wasStuck;
-    this.#wasStuck = standing.stuck !== undefined;
-    return wasStuck ? standing : { ...standing, stuck: undefined };
+    this.#wasStuck = stuck !== undefined;
+    return wasStuck ? stuck : undefined;
   }
 
-  #tellStuck({ stuck }: Standing): void {
+  #tellStuck(stuck: string | undefined): void {
     const { log } = this.#options;
     if (stuck !== undefined && this.#stuck === undefined) {
       log.error({ event: 'stuck', what: stuck }, 'the service manager will end this process and start a new one');

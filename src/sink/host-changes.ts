@@ -11,7 +11,7 @@ export interface HostChange {
   readonly hostname: string;
   /** Timestamp of the oldest sample of this load, ms since the epoch; null: the load has none, only notes. */
   readonly first_seen: number | null;
-  /** Of the newest, at most the time of the load: a host whose clock was ahead once must be able to fall silent. */
+  /** Of the newest, at most when it was sent: a host whose clock was ahead once must be able to fall silent. */
   readonly last_seen: number | null;
   /** The agent as the newest sample tells. */
   readonly agent_version: string | null;
@@ -29,25 +29,41 @@ const DEPTH = fieldIndex('spool_depth');
 const BYTES = fieldIndex('spool_bytes');
 const AGE = fieldIndex('spool_oldest_age_seconds');
 
-/** One change per host that the samples (duplicates included) or the accounts tell about. `now`: ms since the epoch. */
+interface Span {
+  first: number;
+  last: number;
+  newest: DecodedSample;
+}
+
+/**
+ * One change per host that the samples (duplicates included) or the accounts tell about. `sentAt`: when each sample was
+ * sent, ms since the epoch, where that is known beside its own time. Not the time of the load: a replay changes nothing.
+ */
 export function hostChanges(
-  samples: Iterable<DecodedSample>,
+  samples: readonly DecodedSample[],
   accounts: readonly AccountChange[],
-  now: number,
+  sentAt?: readonly number[],
 ): HostChange[] {
-  const spans = new Map<string, { oldest: DecodedSample; newest: DecodedSample }>();
-  for (const sample of samples) {
+  const spans = new Map<string, Span>();
+  for (let index = 0; index < samples.length; index++) {
+    const sample = samples[index] as DecodedSample;
+    const seen = Math.min(sample.timestamp, sentAt?.[index] ?? sample.timestamp);
     const span = spans.get(sample.hostname);
-    if (span === undefined) spans.set(sample.hostname, { oldest: sample, newest: sample });
-    else if (sample.timestamp >= span.newest.timestamp) span.newest = sample;
-    else if (sample.timestamp < span.oldest.timestamp) span.oldest = sample;
+    if (span === undefined) {
+      spans.set(sample.hostname, { first: seen, last: seen, newest: sample });
+      continue;
+    }
+    span.first = Math.min(span.first, seen);
+    if (seen < span.last) continue;
+    span.last = seen;
+    span.newest = sample;
   }
   const changes = new Map<string, HostChange>();
-  for (const [hostname, { oldest, newest: sample }] of spans) {
+  for (const [hostname, { first, last, newest: sample }] of spans) {
     changes.set(hostname, {
       hostname,
-      first_seen: Math.min(oldest.timestamp, now),
-      last_seen: Math.min(sample.timestamp, now),
+      first_seen: first,
+      last_seen: last,
       agent_version: sample.values[VERSION] as string | null,
       spool_depth: sample.values[DEPTH] as number | bigint | null,
       spool_bytes: sample.values[BYTES] as number | bigint | null,

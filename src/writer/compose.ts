@@ -25,6 +25,8 @@ export interface Composed {
   readonly rows: readonly DecodedSample[];
   /** All that could be decoded: repeated ones and those too old for a row as well. */
   readonly samples: readonly DecodedSample[];
+  /** Kafka's time of each of them, ms since the epoch. */
+  readonly sentAt: readonly number[];
   readonly events: readonly AccountEvent[];
   readonly moves: readonly OffsetMove[];
   /** Found in this batch. */
@@ -37,6 +39,7 @@ export function compose(batch: Batch, oldest: number): Composed {
   const seen = new Set<string>();
   const rows: DecodedSample[] = [];
   const samples: DecodedSample[] = [];
+  const sentAt: number[] = [];
   const events: AccountEvent[] = [];
   const deadLetters: DeadLetter[] = [];
   for (const { partition, slices, move } of batch.parts) {
@@ -53,6 +56,7 @@ export function compose(batch: Batch, oldest: number): Composed {
           continue;
         }
         samples.push(sample);
+        sentAt.push(origin.at);
         accountFor(sample, origin, events);
         if (seen.has(sample.event_id)) continue;
         seen.add(sample.event_id);
@@ -62,7 +66,7 @@ export function compose(batch: Batch, oldest: number): Composed {
   }
   const moves = batch.parts.map(({ move }) => move);
   const holes = batch.parts.flatMap((part) => part.holes.map(({ hole }) => hole));
-  return { rows, samples, events, moves, holes, deadLetters };
+  return { rows, samples, sentAt, events, moves, holes, deadLetters };
 }
 
 function originOf(partition: number, { chunk }: Slice, message: FetchedMessage, { began_at }: OffsetMove): Origin {

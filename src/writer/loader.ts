@@ -147,7 +147,7 @@ export class Loader {
    * moves nothing. One attempt; never rejects.
    */
   async settle(moves: readonly OffsetMove[], holes: readonly LogHole[], signal: AbortSignal): Promise<LoadEnd> {
-    const nothing = { rows: [], samples: [], events: [], deadLetters: [] };
+    const nothing = { rows: [], samples: [], sentAt: [], events: [], deadLetters: [] };
     try {
       const outcome = await this.#attempt({ ...nothing, moves, holes });
       if (outcome.kind !== 'stale') return outcome.kind;
@@ -180,7 +180,7 @@ export class Loader {
 
   async #attempt(composed: Composed): Promise<LoadOutcome> {
     const { sink, reader, clock, log, patience } = this.#options;
-    const { rows, samples, events, moves, holes } = composed;
+    const { rows, samples, sentAt, events, moves, holes } = composed;
     let known = false;
     try {
       const accounts = await this.#accounts.read(runsOf(events));
@@ -193,7 +193,7 @@ export class Loader {
         return { kind: 'committed', inserted: 0, duplicates: 0 };
       }
       const startedAt = clock.monotonic();
-      const hosts = hostChanges(samples, changes, clock.now());
+      const hosts = hostChanges(samples, changes, sentAt);
       const outcome = await sink.load({ ...reader, rows, accounts: changes, hosts, offsets: moves, holes });
       if (outcome.kind === 'fenced') this.#explanations.doubt();
       if (outcome.kind !== 'committed') return outcome;

@@ -5,7 +5,6 @@
  * broker or a database that is away is not: attempts go on, and a new process would do no better.
  */
 import type { ResolvedSettings } from '../config/load.ts';
-import type { Condition } from '../ops/condition.ts';
 import type { Standing } from '../ops/service.ts';
 
 export interface WriterMotion {
@@ -31,12 +30,11 @@ const GRACE_MS = 120_000;
 /** Most requests that one step asks of a server, one after the other. */
 const SEVERAL = 3;
 
-export function standingOf(motion: WriterMotion, { stuck, failed }: Pick<Condition, 'stuck' | 'failed'>): Standing {
+export function standingOf(motion: WriterMotion, failed: readonly string[]): Standing {
   const { partitions, runningFor } = motion;
   return {
     ready: partitions !== undefined || runningFor >= READY_AFTER_MS,
     status: statusOf(motion, failed),
-    stuck: stuck[0],
   };
 }
 
@@ -48,22 +46,24 @@ function statusOf({ partitions, lag, loaded }: WriterMotion, failed: readonly st
   return `${partitions} ${partitions === 1 ? 'partition' : 'partitions'}, ${lag} messages behind; ${work}`;
 }
 
-/** What of it is stuck; undefined where nothing is. */
-export function stuckOf(motion: WriterMotion, { kafka, backoff, sqlserver }: ResolvedSettings): string | undefined {
+/** What stands still, a sentence each. */
+export function stuckReasons(motion: WriterMotion, { kafka, backoff, sqlserver }: ResolvedSettings): string[] {
+  const { partitions, unjoinedFor, silentFor, stalledFor } = motion;
   const request = SEVERAL * (kafka.connect_timeout + kafka.request_timeout);
   const late = (ms: number, ...limits: number[]) => ms > limits.reduce((sum, limit) => sum + limit, GRACE_MS);
-  if (motion.partitions === undefined) {
+  if (partitions === undefined) {
     // A join waits for the other members as long as a session lasts.
-    if (!late(motion.unjoinedFor, request, SEVERAL * kafka.session_timeout, backoff.cap)) return undefined;
-    return `joining the group has not ended for ${seconds(motion.unjoinedFor)} s`;
+    if (!late(unjoinedFor, request, SEVERAL * kafka.session_timeout, backoff.cap)) return [];
+    return [`joining the group has not ended for ${seconds(unjoinedFor)} s`];
   }
-  if (late(motion.silentFor, request, backoff.cap)) {
-    return `a partition has not been fetched for ${seconds(motion.silentFor)} s`;
+  const reasons: string[] = [];
+  if (late(silentFor, request, backoff.cap)) {
+    reasons.push(`a partition has not been fetched for ${seconds(silentFor)} s`);
   }
-  if (late(motion.stalledFor, SEVERAL * (sqlserver.connect_timeout + sqlserver.request_timeout), backoff.cap)) {
-    return `nothing has been loaded for ${seconds(motion.stalledFor)} s although messages wait`;
+  if (late(stalledFor, SEVERAL * (sqlserver.connect_timeout + sqlserver.request_timeout), backoff.cap)) {
+    reasons.push(`nothing has been loaded for ${seconds(stalledFor)} s although messages wait`);
   }
-  return undefined;
+  return reasons;
 }
 
 function seconds(ms: number): number {

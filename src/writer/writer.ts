@@ -30,7 +30,7 @@ import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
 import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
-import { standingOf, stuckOf, type WriterMotion } from './standing.ts';
+import { standingOf, stuckReasons, type WriterMotion } from './standing.ts';
 import { type CountedWriter, writerMetrics, writerStats } from './writer-metrics.ts';
 
 /** What the writer works with; tests bring their own. */
@@ -153,9 +153,8 @@ export class Writer implements Service {
   condition(): Condition {
     const { reasons } = this.#health.report();
     const isIn = this.#session !== undefined;
-    const stuck = this.#stopping ? undefined : stuckOf(this.#motion(), this.#settings);
     return {
-      stuck: stuck === undefined ? [] : [stuck],
+      stuck: this.#stopping ? [] : stuckReasons(this.#motion(), this.#settings),
       failed: reasons,
       degraded: reasons.length > 0 ? [] : this.#health.concerns(),
       unready: this.#stopping ? ['it is stopping'] : isIn ? [] : [NOT_JOINED.message],
@@ -163,7 +162,7 @@ export class Writer implements Service {
   }
 
   standing(): Standing {
-    return standingOf(this.#motion(), this.condition());
+    return standingOf(this.#motion(), this.#health.report().reasons);
   }
 
   async metrics(): Promise<Readings> {

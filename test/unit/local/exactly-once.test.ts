@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SystemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { openSqlite } from '../../../src/lib/sqlite.ts';
 import { BatchLoader } from '../../../src/local/batch-loader.ts';
@@ -49,7 +48,7 @@ class World {
 
   constructor(sink: SqliteSink) {
     this.#sink = sink;
-    this.#loader = new BatchLoader(this.#port(), new SystemClock(), silentLog);
+    this.#loader = new BatchLoader(this.#port(), silentLog);
   }
 
   async apply(given: Step): Promise<void> {
@@ -115,7 +114,7 @@ class World {
       return;
     }
     if (fate === 'killed') {
-      this.#loader = new BatchLoader(this.#port(), new SystemClock(), silentLog);
+      this.#loader = new BatchLoader(this.#port(), silentLog);
       return;
     }
     this.#waiting = this.#waiting.slice(batch.length);

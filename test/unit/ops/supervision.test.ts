@@ -29,7 +29,8 @@ class World {
   readonly clock = new FakeClock();
   readonly channel: FakeChannel;
   readonly errors: unknown[] = [];
-  standing: Standing = { ready: true, status: 'fine', stuck: undefined };
+  standing: Standing = { ready: true, status: 'fine' };
+  stuck: string[] = [];
   readonly supervision: Supervision;
 
   constructor(given: { watchdogMs?: number | undefined; standing?: Partial<Standing> } = {}) {
@@ -38,7 +39,10 @@ class World {
     const nothing = () => undefined;
     this.supervision = new Supervision({
       channel: this.channel,
-      service: { standing: () => this.standing },
+      service: {
+        standing: () => this.standing,
+        condition: () => ({ stuck: this.stuck, failed: [], degraded: [], unready: [] }),
+      },
       clock: this.clock,
       log: { debug: nothing, info: nothing, warn: nothing, error: (fields) => this.errors.push(fields) },
     });
@@ -83,7 +87,7 @@ describe('what a service manager hears', () => {
 
   it('says that work is stuck and lets the watchdog starve', async () => {
     const world = new World({ watchdogMs: 9000 });
-    world.become({ stuck: 'no tick' });
+    world.stuck = ['no tick'];
     await world.clock.advance(6000);
     const fed = world.channel.count('WATCHDOG');
     await world.clock.advance(60_000);
@@ -94,9 +98,9 @@ describe('what a service manager hears', () => {
 
   it('does not take one late look, as after a stop of the whole process, for stuck', async () => {
     const world = new World({ watchdogMs: 9000 });
-    world.become({ stuck: 'no tick' });
+    world.stuck = ['no tick'];
     await world.clock.advance(3000);
-    world.become({ stuck: undefined });
+    world.stuck = [];
     await world.clock.advance(3000);
     expect(world.channel.count('WATCHDOG')).toBe(3);
     expect(world.errors).toEqual([]);

@@ -62,7 +62,7 @@ export async function loadOf(
     ...READER,
     rows: [...rows.values()],
     accounts,
-    hosts: hostChanges(rows.values(), accounts, Date.now()),
+    hosts: hostChanges([...rows.values()], accounts),
     offsets: [
       {
         partition,
