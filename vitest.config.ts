@@ -24,6 +24,8 @@ const systemd = {
     fileParallelism: false,
     testTimeout: 180_000,
     hookTimeout: 240_000,
+    // After all others: it boots a machine and measures a watchdog.
+    sequence: { groupOrder: 1 },
   },
 };
 

@@ -21,7 +21,7 @@ export interface Answer {
 /** Undefined where a machine can be booted. */
 export function whyNoMachine(): string | undefined {
   if (process.getuid?.() !== 0) return 'it needs root';
-  for (const program of ['systemd-nspawn', 'nsenter', 'dpkg-deb', 'mount']) {
+  for (const program of ['systemd-nspawn', 'nsenter', 'dpkg-deb', 'mount', 'gcc']) {
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not here`;
   }
   if (!existsSync('/lib/systemd/systemd')) return 'systemd is not here';
