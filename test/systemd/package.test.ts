@@ -45,9 +45,13 @@ describe.skipIf(missing !== undefined)(`the package${missing === undefined ? '' 
     const { output } = machine.run('hostspool --status --json');
     return (JSON.parse(output) as { spool: { depth: number } }).spool.depth;
   };
-  /** Waits until the unit runs as another process than `before`. */
+  /** Waits until the unit runs as another process than `before`: asked at once, since both change between two questions. */
   const untilAnew = (before: number, unit = AGENT) =>
-    until(() => machine.property(unit, 'ActiveState') === 'active' && pid(unit) !== before, `${unit} runs anew`);
+    until(() => {
+      const shown = machine.must(`systemctl show ${unit} -p ActiveState -p MainPID`);
+      const now = Number(/^MainPID=(\d+)$/m.exec(shown)?.[1]);
+      return shown.includes('ActiveState=active\n') && now > 0 && now !== before;
+    }, `${unit} runs anew`);
   const install = (path: string, name: string) => {
     disk.copy(path, `/root/${name}`);
     return machine.must(`DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /root/${name}`);
