@@ -1,7 +1,8 @@
 /**
- * Four projects. `unit` runs in parallel and needs nothing. `integration` (against a real broker) and `e2e` (against
+ * Five projects. `unit` runs in parallel and needs nothing. `integration` (against a real broker) and `e2e` (against
  * build/hostspool) run in series: the machine is small, and there is one broker.
- * `sqlserver` is the acceptance suite, which says that it is skipped where no server is named.
+ * `sqlserver` is the acceptance suite, which says that it is skipped where no server is named. `systemd` boots a machine
+ * to install the package in; it is there for `npm run test:systemd` alone, which builds first.
  */
 import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
@@ -14,12 +15,27 @@ const sqlAsText = {
   },
 };
 
+const systemd = {
+  extends: true as const,
+  test: {
+    name: 'systemd',
+    include: ['test/systemd/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    fileParallelism: false,
+    testTimeout: 180_000,
+    hookTimeout: 240_000,
+    // After all others: it boots a machine and measures a watchdog.
+    sequence: { groupOrder: 1 },
+  },
+};
+
 export default defineConfig({
   plugins: [sqlAsText],
   test: {
     // A condition that is waited for comes when the machine gets to it; only one that never comes should take so long.
     expect: { poll: { timeout: 60_000 } },
     projects: [
+      ...(process.env.HOSTSPOOL_TEST_SYSTEMD === undefined ? [] : [systemd]),
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 60_000 } },
       {
         extends: true,

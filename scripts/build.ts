@@ -1,5 +1,5 @@
 /**
- * Builds build/hostspool: esbuild makes one file of src/, pkg puts it with the SQLite addon into a copy of Node as a
+ * Builds build/hostspool: esbuild makes one file of src/, pkg puts it with the native addons into a copy of Node as a
  * single executable application. The driver for SQL Server is a file of its own beside it, which only a writer reads:
  * in the one file it would cost every agent some twenty megabytes.
  *
@@ -19,19 +19,21 @@ import {
   statSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
+import { NOTIFY_ASSET } from '../src/ops/notify.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
+import { buildForeign } from './foreign-executable.ts';
+import { compileNotify } from './native.ts';
 
 /**
  * What keeps an idle agent small; measured in docs/performance.md. A small young generation, and a first collection of
- * the old one at 20 MB instead of some hundred: just above what starting takes (at 16 the start set it off, and V8's
- * memory reducer then collected for minutes after). Maglev as the one compiler: the code of TurboFan and Sparkplug is never
+ * the old one at 16 MB instead of some hundred. Maglev as the one compiler: the code of TurboFan and Sparkplug is never
  * touched and what runs once a second is not compiled thrice. One thread for V8's own work, with one arena of malloc.
  */
 const NODE_FLAGS = [
   '--max-semi-space-size=1',
-  '--initial-old-space-size=20',
+  '--initial-old-space-size=16',
   '--max-opt=2',
   '--no-sparkplug',
   '--v8-pool-size=1',
@@ -110,56 +112,95 @@ async function bundleOf(entry: BuildOptions, outfile: string): Promise<void> {
   });
 }
 
-async function main(): Promise<void> {
-  mkdirSync(out, { recursive: true });
+export interface ExecutableOptions {
+  /** Node's name of the architecture. */
+  readonly arch: string;
+  /** The Node that becomes the executable. */
+  readonly node: string;
+  readonly output: string;
+  /** A part that could not be had: told, or thrown. */
+  readonly missing: (what: string) => void;
+}
+
+export async function buildExecutable(options: ExecutableOptions): Promise<void> {
+  mkdirSync(dirname(options.output), { recursive: true });
   // A folder of its own, so that two builds at once don't meet.
-  const work = mkdtempSync(join(out, 'work-'));
+  const work = mkdtempSync(join(dirname(options.output), 'work-'));
   try {
-    await buildIn(work);
+    await buildIn(work, options);
   } finally {
     rmSync(work, { recursive: true });
   }
 }
 
-async function buildIn(work: string): Promise<void> {
+async function buildIn(work: string, { arch, node: given, output, missing }: ExecutableOptions): Promise<void> {
   const script = join(work, 'hostspool.cjs');
   const driver = join(work, 'sqlserver-driver.cjs');
   await bundle(join(root, 'src', 'main.ts'), script);
   await bundleDriver(driver);
 
   const node = join(work, 'node');
-  copyFileSync(process.execPath, node);
+  copyFileSync(given, node);
   chmodSync(node, 0o755);
+  const strip = arch === process.arch ? 'strip' : `${GNU_NAMES[arch]}-linux-gnu-strip`;
   try {
-    execFileSync('strip', [node], { stdio: 'ignore' });
+    execFileSync(strip, [node], { stdio: 'ignore' });
   } catch {
-    process.stderr.write('strip (binutils) is not here: the executable will be about 10 MB larger\n');
+    missing(`${strip} (binutils) is not here: the executable is about 10 MB larger`);
   }
+  const notify = join(work, NOTIFY_ASSET);
+  const withoutNotify = compileNotify(notify, arch);
+  if (withoutNotify !== undefined) missing(`the executable can't speak to systemd (Type=notify): ${withoutNotify}`);
 
   const unfinished = join(work, 'hostspool');
-  process.env.TMPDIR = work;
-  const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
-  await buildSea(script, {
-    targets: [{ platform: 'linux', arch: process.arch, nodeRange: 'node24', output: unfinished }],
-    nodePath: node,
-    signature: false,
-    seaConfig: {
-      // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
-      main: join('..', basename(script)),
-      assets: {
-        'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${process.arch}.node`),
-        [DRIVER_ASSET]: driver,
-      },
-      useCodeCache: false,
-      disableExperimentalSEAWarning: true,
-      execArgv: NODE_FLAGS,
-      execArgvExtension: 'none',
+  const config = {
+    assets: {
+      'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${arch}.node`),
+      [DRIVER_ASSET]: driver,
+      ...(withoutNotify === undefined ? { [NOTIFY_ASSET]: notify } : {}),
     },
-  });
+    useCodeCache: false,
+    disableExperimentalSEAWarning: true,
+    execArgv: NODE_FLAGS,
+    execArgvExtension: 'none',
+  };
+  if (arch === process.arch) {
+    const { default: buildSea } = require('@yao-pkg/pkg/lib-es5/sea.js') as { default: BuildSea };
+    await withTemporaryFolder(work, () =>
+      buildSea(script, {
+        targets: [{ platform: 'linux', arch, nodeRange: 'node24', output: unfinished }],
+        nodePath: node,
+        signature: false,
+        // The path becomes part of the file, and of every stack: as seen from the folder that pkg makes and works in.
+        seaConfig: { ...config, main: join('..', basename(script)) },
+      }),
+    );
+  } else await buildForeign({ script, node, config, work, output: unfinished });
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.
-  renameSync(unfinished, join(out, 'hostspool'));
-  const megabytes = (statSync(join(out, 'hostspool')).size / 1e6).toFixed(0);
+  renameSync(unfinished, output);
+}
+
+/** pkg works in a folder of its own in the one for temporary files. */
+async function withTemporaryFolder(folder: string, work: () => Promise<void>): Promise<void> {
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = folder;
+  try {
+    await work();
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
+}
+
+/** GNU's names of architectures by Node's. */
+const GNU_NAMES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+async function main(): Promise<void> {
+  const output = join(out, 'hostspool');
+  const missing = (what: string) => process.stderr.write(`${what}\n`);
+  await buildExecutable({ arch: process.arch, node: process.execPath, output, missing });
+  const megabytes = (statSync(output).size / 1e6).toFixed(0);
   process.stderr.write(`build/hostspool: ${describeCommit()}, ${megabytes} MB\n`);
 }
 

@@ -14,7 +14,7 @@ import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Condition } from '../ops/condition.ts';
 import { labelled, type Readings } from '../ops/metrics-catalog.ts';
-import type { Service } from '../ops/service.ts';
+import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import type { SpoolSnapshot } from '../spool/snapshot.ts';
 import type { Spool } from '../spool/spool.ts';
@@ -25,6 +25,11 @@ import { Sampling } from './sampling.ts';
 import { samplingCondition } from './sampling-condition.ts';
 import { acknowledgedAt, samplingMetrics } from './sampling-metrics.ts';
 import type { Shipper } from './shipper.ts';
+import { statusLine } from './status-line.ts';
+
+/** A send may ask for the leaders, connect and log in anew, and write to several of them; and then some. */
+const SEVERAL = 3;
+const UNANSWERED_MS = 60_000;
 
 export class Agent implements Service {
   readonly #clock: Clock;
@@ -36,6 +41,7 @@ export class Agent implements Service {
   readonly #shipper: Shipper;
   readonly #stats: StatsLine;
   #settings: ResolvedSettings;
+  #isSampling = false;
 
   private constructor(settings: ResolvedSettings, producer: KafkaProducer, spool: Spool, clock: Clock, log: Log) {
     this.#settings = settings;
@@ -79,6 +85,7 @@ export class Agent implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const shipping = this.#shipper.run(giveUp.signal);
+    this.#isSampling = true;
     const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'agent_stopping', spool_depth: this.#spool.depth });
@@ -108,7 +115,7 @@ export class Agent implements Service {
 
   condition(): Condition {
     const { max_bytes, max_age } = this.#settings.spool;
-    return samplingCondition({
+    const sampling = samplingCondition({
       sampling: this.#sampling,
       spool: this.#spool,
       target: 'Kafka',
@@ -117,6 +124,21 @@ export class Agent implements Service {
       maxAge: max_age,
       clock: this.#clock,
     });
+    return { ...sampling, stuck: [...sampling.stuck, ...this.#unanswered()] };
+  }
+
+  standing(): Standing {
+    const { failed } = this.condition();
+    return {
+      ready: this.#isSampling,
+      status: statusLine({
+        spool: this.#spool,
+        shipping: this.#shipper.state,
+        target: 'Kafka',
+        done: 'shipped',
+        failed,
+      }),
+    };
   }
 
   metrics(): Readings {
@@ -136,6 +158,14 @@ export class Agent implements Service {
   /** What `hostspool status` would see; undefined while the spool can't be read. */
   look(): SpoolSnapshot | undefined {
     return this.#spool.look();
+  }
+
+  /** A request has time limits of its own; one that outlived them all will never be answered. */
+  #unanswered(): string[] {
+    const { connect_timeout, request_timeout } = this.#settings.kafka;
+    const waited = this.#shipper.waitsFor;
+    if (waited <= UNANSWERED_MS + SEVERAL * (connect_timeout + request_timeout)) return [];
+    return [`the shipment begun ${Math.round(waited / 1000)} s ago is not answered`];
   }
 
   #counters(): StatsReading {

@@ -8,9 +8,11 @@ import type { Condition } from '../ops/condition.ts';
 import type { ShippingState, Spool } from '../spool/spool.ts';
 import type { Sampling } from './sampling.ts';
 
-/** Ticks that are overdue by so many intervals and this long are not coming, ms. */
+/** What is overdue by so many intervals and this long is not coming, ms. */
 const OVERDUE_INTERVALS = 3;
 const OVERDUE_SLACK_MS = 10_000;
+/** A tick, which every collector's time limit bounds, needs no second hour to show that it is not coming. */
+const LATEST_TICK_MS = 120_000;
 /** Share of a bound from which on losing samples is near. */
 const NEARLY = 0.9;
 
@@ -39,10 +41,16 @@ export function samplingCondition(conditioned: Conditioned): Condition {
 
 /** For how many seconds there has been no tick, and no sample, where that is longer than it may be. */
 function lateness({ sampling, clock }: Conditioned): { ticks: number | undefined; samples: number | undefined } {
-  const limit = OVERDUE_INTERVALS * sampling.interval + OVERDUE_SLACK_MS;
+  const { interval, tickedAt, sampledAt } = sampling;
   const now = clock.monotonic();
-  const overdue = (last: number) => (now - last > limit ? Math.round((now - last) / 1000) : undefined);
-  return { ticks: overdue(sampling.tickedAt), samples: overdue(sampling.sampledAt) };
+  const overdue = (last: number, limit: number) => {
+    return now - last > limit + OVERDUE_SLACK_MS ? Math.round((now - last) / 1000) : undefined;
+  };
+  const several = OVERDUE_INTERVALS * interval;
+  return {
+    ticks: overdue(tickedAt, Math.min(several, interval + LATEST_TICK_MS)),
+    samples: overdue(sampledAt, several),
+  };
 }
 
 function failed({ sampling }: Conditioned, quietFor: number | undefined): string[] {

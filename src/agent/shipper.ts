@@ -24,15 +24,10 @@ import { Histogram, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
 import { round2 } from '../lib/rounding.ts';
-import { withNotes } from '../sample/encode.ts';
 import { NOTES_PER_SAMPLE } from '../sample/note.ts';
 import type { PendingNote, ShippingState, Spool, SpooledSample } from '../spool/spool.ts';
+import { compose, type Message } from './messages.ts';
 import type { Pace } from './pace.ts';
-
-export interface Message {
-  readonly key: string;
-  readonly value: string;
-}
 
 /** Sends one list of messages; resolves when all are acknowledged, rejects with a HostspoolError. Never retries. */
 export interface Producer {
@@ -78,6 +73,8 @@ export class Shipper {
   #refused = 0;
   readonly #latency = new Histogram(LATENCY_BOUNDS);
   readonly #batches = new Histogram(SIZE_BOUNDS);
+  /** When the request under way was sent, by the monotonic clock; undefined while none is. */
+  #sentAt: number | undefined;
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -109,6 +106,11 @@ export class Shipper {
   /** Samples in each batch that was acknowledged. */
   get batches(): Histogram {
     return this.#batches;
+  }
+
+  /** For how long Kafka's answer has been waited for, ms; 0 while none is. */
+  get waitsFor(): number {
+    return this.#sentAt === undefined ? 0 : this.#options.clock.monotonic() - this.#sentAt;
   }
 
   get state(): ShippingState {
@@ -162,12 +164,15 @@ export class Shipper {
 
   /** One round; answers whether to go on. */
   async #ship(batch: readonly SpooledSample[], signal: AbortSignal): Promise<boolean> {
-    const { spool, producer, topic, backoff, pace } = this.#options;
+    const { spool, producer, topic, backoff, pace, clock } = this.#options;
     const notes = this.#withoutNotes ? [] : spool.notes(NOTES_PER_SAMPLE);
     this.#become({ state: 'shipping', next_attempt_at: null });
     try {
+      this.#sentAt = clock.monotonic();
       await producer.send(topic, compose(batch, notes), signal);
+      this.#sentAt = undefined;
     } catch (thrown) {
+      this.#sentAt = undefined;
       spool.release();
       if (signal.aborted) return false;
       const error = asError(thrown);
@@ -276,18 +281,4 @@ export class Shipper {
   #become(change: Partial<ShippingState>): void {
     this.#state = { ...this.#state, ...change };
   }
-}
-
-/** The messages of a batch; the notes ride on its first sample. */
-export function compose(batch: readonly SpooledSample[], notes: readonly PendingNote[]): Message[] {
-  return batch.map((sample, index) => ({
-    key: sample.hostname,
-    value:
-      index === 0
-        ? withNotes(
-            sample.payload,
-            notes.map((pending) => pending.note),
-          )
-        : sample.payload,
-  }));
 }

@@ -1,5 +1,5 @@
 /** The command line: one file per command, joined here; every error comes out in one shape with one exit code. */
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeError } from '../ops/log.ts';
 import { configCommand } from './config.ts';
@@ -16,14 +16,19 @@ import { sampleCommand } from './sample.ts';
 import { statusCommand } from './status.ts';
 import { tailCommand } from './tail.ts';
 
+/** In the order of the help; the manual page and the completions are made from them too. */
+export const commands: readonly CommandModule[] = [
+  ...[runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand],
+  ...[lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand],
+];
+
 /** Runs the command that `args` name; answers the exit code. Never rejects. */
 export async function runCli(args: readonly string[]): Promise<number> {
   const parser = yargs([...args])
     .scriptName('hostspool')
     .usage('$0 [--mode=agent|writer|local] [settings]\n$0 <command>')
     .parserConfiguration({ 'dot-notation': false, 'camel-case-expansion': false, 'boolean-negation': false })
-    .command([runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand])
-    .command([lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand])
+    .command([...commands])
     .strict()
     .version(false)
     .help('help', 'Show this help.')

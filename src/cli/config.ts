@@ -17,13 +17,22 @@ export const configCommand: CommandModule = {
       .option('json', { type: 'boolean', describe: 'As JSON.' })
       .option('example', { type: 'boolean', describe: 'Print a commented settings file instead.' })
       .option('schema', { type: 'boolean', describe: 'Print the JSON Schema of the settings file instead.' })
-      .conflicts('example', ['schema', 'json']),
+      .option('check', { type: 'boolean', describe: 'Only tell whether the mode starts with these settings.' })
+      .conflicts('example', ['schema', 'json', 'check'])
+      .conflicts('check', ['schema', 'json']),
   handler: (argv) => {
-    if (argv.example === true) process.stdout.write(exampleFile());
+    if (argv.check === true) checkSettings(settingsFrom(argv));
+    else if (argv.example === true) process.stdout.write(exampleFile());
     else if (argv.schema === true) writeJson(settingsJsonSchema());
     else showSettings(settingsFrom(argv), argv.json === true);
   },
 };
+
+/** Says nothing but warnings when the mode would start; else the error it would end with, and its exit code. */
+function checkSettings({ settings, warnings }: LoadedSettings): void {
+  for (const warning of warnings) process.stderr.write(`hostspool: ${warning}\n`);
+  requireFor(settings.mode, settings);
+}
 
 function showSettings(loaded: LoadedSettings, asJson: boolean): void {
   if (asJson) writeJson(describeSettings(loaded));

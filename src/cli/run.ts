@@ -9,9 +9,11 @@ import { LocalMode } from '../local/local-mode.ts';
 import type { Observed } from '../ops/http-answers.ts';
 import { HttpEndpoint } from '../ops/http-endpoint.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
+import { openNotifyChannel } from '../ops/notify.ts';
 import { processMetrics } from '../ops/process-metrics.ts';
 import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
+import { Supervision } from '../ops/supervision.ts';
 import { openWriter } from '../writer/open-writer.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { liveStatus, runStatus, statusOptions } from './status.ts';
@@ -59,19 +61,26 @@ async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: Leve
   let taking: Taking | undefined;
   // A signal that comes before this ends the process as signals do, which is right: nothing is open yet.
   using signals = new ProcessSignals(log, () => {
-    if (taking !== undefined) current = reload(argv, loaded, current, taking, log);
+    if (taking === undefined) return;
+    taking.supervision?.reloading();
+    current = reload(argv, loaded, current, taking, log);
+    taking.supervision?.reloaded();
   });
   const clock = new SystemClock();
   const service = openService(loaded, clock, log);
+  const channel = openNotifyChannel(process.env, log);
+  using supervision = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
+  signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
   await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
-  taking = { service, endpoint };
+  taking = { service, endpoint, supervision };
   await service.run(signals.stop);
 }
 
-/** Who takes over new settings. */
+/** Who takes over new settings, and who is told of it. */
 interface Taking {
   readonly service: Service;
   readonly endpoint: HttpEndpoint;
+  readonly supervision: Supervision | undefined;
 }
 
 function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Service {

@@ -51,7 +51,11 @@ export class KafkaGroupConsumer implements GroupConsumer {
     return new KafkaGroupConsumer(options);
   }
 
-  async consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal): Promise<void> {
+  async consume(
+    use: (session: GroupSession) => Promise<void>,
+    signal: AbortSignal,
+    tries: () => void = () => undefined,
+  ): Promise<void> {
     const brokers = this.#brokers();
     const { group, session_timeout, request_timeout } = this.#options.settings;
     const membership = new Membership({
@@ -64,7 +68,7 @@ export class KafkaGroupConsumer implements GroupConsumer {
     const returned = new Backoff(this.#options.backoff, this.#options.random);
     try {
       for (;;) {
-        const generation = await this.#join(membership, brokers, signal);
+        const generation = await this.#join(membership, brokers, signal, tries);
         if (generation === undefined) return;
         const session = this.#open(membership, brokers, generation);
         await this.#use(session, use, signal, brokers);
@@ -120,7 +124,12 @@ export class KafkaGroupConsumer implements GroupConsumer {
   }
 
   /** The next generation; undefined when the signal aborts first. */
-  async #join(membership: Membership, brokers: Brokers, signal: AbortSignal): Promise<Generation | undefined> {
+  async #join(
+    membership: Membership,
+    brokers: Brokers,
+    signal: AbortSignal,
+    tries: () => void,
+  ): Promise<Generation | undefined> {
     const { backoff: settings, random, clock, log } = this.#options;
     const backoff = new Backoff(settings, random);
     const stop = () => brokers.close();
@@ -129,6 +138,7 @@ export class KafkaGroupConsumer implements GroupConsumer {
     try {
       for (let upset = 0; !signal.aborted; ) {
         try {
+          tries();
           return await membership.join();
         } catch (thrown) {
           if (signal.aborted) break;

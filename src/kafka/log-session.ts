@@ -79,7 +79,7 @@ export interface GroupConsumer {
    * Joins the group and calls `use` for each session, one after the other, until `signal` aborts: then it leaves the
    * group and resolves. `use` should return soon after `session.ended`; the group is joined again when it has
    * returned. When `use` rejects, the group is left and its error is thrown. What keeps Kafka from being reached is
-   * waited out with backoff.
+   * waited out with backoff; `tries` is called before each attempt to join.
    */
-  consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal): Promise<void>;
+  consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal, tries?: () => void): Promise<void>;
 }

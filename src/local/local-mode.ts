@@ -8,6 +8,7 @@ import { openSpool } from '../agent/open-spool.ts';
 import { Sampling } from '../agent/sampling.ts';
 import { samplingCondition } from '../agent/sampling-condition.ts';
 import { acknowledgedAt, samplingMetrics } from '../agent/sampling-metrics.ts';
+import { statusLine } from '../agent/status-line.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
@@ -15,7 +16,7 @@ import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Condition } from '../ops/condition.ts';
 import { labelled, type Readings } from '../ops/metrics-catalog.ts';
-import type { Service } from '../ops/service.ts';
+import type { Service, Standing } from '../ops/service.ts';
 import { StatsLine, type StatsReading } from '../ops/stats.ts';
 import { SqliteSink } from '../sink/sqlite/sqlite-sink.ts';
 import type { SpoolSnapshot } from '../spool/snapshot.ts';
@@ -31,6 +32,7 @@ export class LocalMode implements Service {
   readonly #sampling: Sampling;
   readonly #stats: StatsLine;
   #settings: ResolvedSettings;
+  #isSampling = false;
 
   private constructor(settings: ResolvedSettings, spool: Spool, sink: SqliteSink, clock: Clock, log: Log) {
     this.#settings = settings;
@@ -72,6 +74,7 @@ export class LocalMode implements Service {
     this.#stats.every(log.stats_interval);
     const giveUp = new AbortController();
     const loading = this.#loader.run(giveUp.signal);
+    this.#isSampling = true;
     const failure = await this.#sampling.run(stop).then(() => undefined, asError);
 
     this.#log.info({ event: 'local_stopping', spool_depth: this.#spool.depth });
@@ -105,6 +108,15 @@ export class LocalMode implements Service {
       maxAge: max_age,
       clock: this.#clock,
     });
+  }
+
+  standing(): Standing {
+    const { failed } = this.condition();
+    const target = 'the database';
+    return {
+      ready: this.#isSampling,
+      status: statusLine({ spool: this.#spool, shipping: this.#loader.state, target, done: 'loaded', failed }),
+    };
   }
 
   metrics(): Readings {

@@ -7,7 +7,10 @@
  *   /health         does it do its work?      503 when it does not; 200 and `degraded` while it does, with trouble
  */
 export interface Condition {
-  /** The work stands still: a restart may help. */
+  /**
+   * What should have moved by itself long ago and has not: a new process may mend it. What only waits for a server that
+   * is away is not stuck. The watchdog of a service manager is fed by this being empty.
+   */
   readonly stuck: readonly string[];
   /** The work is not done. */
   readonly failed: readonly string[];

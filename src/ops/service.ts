@@ -8,8 +8,17 @@ export interface Service {
   run(stop: AbortSignal): Promise<void>;
   /** Takes over the settings that can change live. */
   apply(settings: ResolvedSettings): void;
-  /** How it is now. */
+  /** How it is now; asked from outside, so that the work itself pays nothing for it. */
   condition(): Condition;
+  /** What a service manager is told beside it. */
+  standing(): Standing;
   /** What it counts, read now. */
   metrics(): Readings | Promise<Readings>;
+}
+
+export interface Standing {
+  /** Whether it has begun, as far as that depends on this host; a server that is away does not keep it from that. */
+  readonly ready: boolean;
+  /** One line for a person. */
+  readonly status: string;
 }

@@ -67,6 +67,12 @@ export class Health {
       .map(([organ, { error }]) => `${organ}: ${error.message}`);
   }
 
+  /** For how long messages have waited without a load, and without an attempt that failed, ms. */
+  get stalledFor(): number {
+    if (this.#behindSince === undefined || this.#ills.size > 0 || this.#failing.size > 0) return 0;
+    return this.#clock.monotonic() - this.#behindSince;
+  }
+
   report(): HealthReport {
     const now = this.#clock.monotonic();
     const reasons = [...this.#ills.values()];

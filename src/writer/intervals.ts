@@ -43,6 +43,7 @@ export class Intervals implements FetchTarget {
   readonly #heardAt = new Map<number, number>();
   #closed = false;
   #received = 0;
+  #isAnswered = false;
 
   constructor(options: IntervalsOptions) {
     const { partitions, stored, load, clock, log } = options;
@@ -88,6 +89,17 @@ export class Intervals implements FetchTarget {
     return [...this.#heardAt].filter(([, heardAt]) => heardAt < since).map(([partition]) => partition);
   }
 
+  /** For how long a partition that may be fetched was neither answered nor failed: the longest, ms. */
+  get silentFor(): number {
+    if (this.#heardAt.size === 0) return 0;
+    return this.#options.clock.monotonic() - Math.min(...this.#heardAt.values());
+  }
+
+  /** Whether any partition was ever answered or failed. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
+  }
+
   /** Nothing is fetched or taken from now on; what waits can still be loaded. */
   close(): void {
     this.#closed = true;
@@ -118,7 +130,7 @@ export class Intervals implements FetchTarget {
   took(batch: FetchedBatch): void {
     const interval = this.#byPartition.get(batch.partition);
     if (interval === undefined || this.#closed) return;
-    this.#heard(batch.partition);
+    this.#answered(batch.partition);
     const wasEmpty = interval.isEmpty;
     const taken = interval.took(batch);
     this.#received += taken;
@@ -127,14 +139,14 @@ export class Intervals implements FetchTarget {
 
   outOfRange(partition: number, position: number, bounds: LogBounds): void {
     if (this.#closed) return;
-    this.#heard(partition);
+    this.#answered(partition);
     this.#byPartition.get(partition)?.outOfRange(position, bounds);
     this.#options.came();
   }
 
   failed(partitions: readonly number[], error: HostspoolError): void {
     for (const partition of partitions) {
-      this.#heard(partition);
+      this.#answered(partition);
       this.#byPartition.get(partition)?.doubt();
     }
     this.#options.log.debug({ event: 'fetch_failed', partitions, code: error.code });
@@ -193,6 +205,11 @@ export class Intervals implements FetchTarget {
       if (move !== undefined) return move;
     }
     return undefined;
+  }
+
+  #answered(partition: number): void {
+    this.#isAnswered = true;
+    this.#heard(partition);
   }
 
   #heard(partition: number): void {

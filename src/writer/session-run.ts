@@ -84,6 +84,15 @@ export class SessionRun {
     return this.#intervals?.lag ?? new Map();
   }
 
+  /**
+   * For how long a partition that may be fetched has been silent, ms. `before`: the silence that earlier sessions were
+   * left for; it counts on until anything is answered.
+   */
+  silentFor(before: number): number {
+    if (this.#intervals === undefined) return before;
+    return (this.#intervals.isAnswered ? 0 : before) + this.#intervals.silentFor;
+  }
+
   /** Nothing more is fetched; `run` ends when what was gathered is loaded. */
   finish(): void {
     this.#finishing = true;

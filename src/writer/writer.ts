@@ -17,9 +17,9 @@ import type { Log } from '../lib/log.ts';
 import { version } from '../lib/version.ts';
 import type { Condition } from '../ops/condition.ts';
 import { LoopDelay } from '../ops/loop-delay.ts';
-import { labelled, type Readings } from '../ops/metrics-catalog.ts';
-import type { Service } from '../ops/service.ts';
-import { StatsLine, type StatsReading } from '../ops/stats.ts';
+import type { Readings } from '../ops/metrics-catalog.ts';
+import type { Service, Standing } from '../ops/service.ts';
+import { StatsLine } from '../ops/stats.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader, Sink } from '../sink/sink.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -30,6 +30,8 @@ import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
 import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
+import { standingOf, stuckReasons, type WriterMotion } from './standing.ts';
+import { type CountedWriter, writerMetrics, writerStats } from './writer-metrics.ts';
 
 /** What the writer works with; tests bring their own. */
 export interface WriterPorts {
@@ -67,7 +69,12 @@ export class Writer implements Service {
   /** The work on the last session; a load of it may still run when the session is over. */
   #work: Promise<void> = Promise.resolve();
   #receivedBefore = 0;
+  /** How long sessions before this one were silent, with no answer since, ms. */
+  #silentBefore = 0;
   #stopping = false;
+  readonly #startedAt: number;
+  /** When it last tried to get a session, or lost one; undefined while it is not to have one. */
+  #triedAt: number | undefined;
 
   constructor(settings: ResolvedSettings, ports: WriterPorts) {
     const { sink, deadLetters, clock, log } = ports;
@@ -76,6 +83,7 @@ export class Writer implements Service {
     this.#ports = ports;
     this.#reader = { group: kafka.group, topic: kafka.topic };
     this.#health = new Health(clock);
+    this.#startedAt = clock.monotonic();
     this.#patience = this.#patienceWith('database', false);
     this.#letterPatience = this.#patienceWith('dead letters', true);
     this.#loader = new Loader({
@@ -88,7 +96,7 @@ export class Writer implements Service {
       clock,
       log,
     });
-    this.#stats = new StatsLine(() => this.#reading(), clock, log);
+    this.#stats = new StatsLine(() => writerStats(this.#counted), clock, log);
     this.#fleet = new Fleet(() => sink.listHosts(), clock);
     this.#delays = new LoopDelay(clock);
     this.#lagWarning = new LagWarning(() => this.#session?.lag ?? new Map(), lag.warn, clock, log);
@@ -115,9 +123,13 @@ export class Writer implements Service {
     const beside = [this.#lagWarning.run(this.#leave.signal), this.#letOldRowsGo()];
     try {
       if (await this.#prepare(stop)) {
-        await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal);
+        const tries = () => {
+          this.#triedAt = this.#ports.clock.monotonic();
+        };
+        await this.#ports.consumer.consume((session) => this.#use(session), this.#leave.signal, tries);
       }
     } finally {
+      this.#triedAt = undefined;
       stop.removeEventListener('abort', onStop);
       this.#leave.abort();
       await Promise.all(beside);
@@ -138,48 +150,52 @@ export class Writer implements Service {
     return this.#health.report();
   }
 
-  /**
-   * A writer that waits for its database or for Kafka is alive, however long it waits: restarting it would change
-   * nothing. That it does its work is for the other answers.
-   */
   condition(): Condition {
     const { reasons } = this.#health.report();
     const isIn = this.#session !== undefined;
     return {
-      stuck: [],
+      stuck: this.#stopping ? [] : stuckReasons(this.#motion(), this.#settings),
       failed: reasons,
       degraded: reasons.length > 0 ? [] : this.#health.concerns(),
       unready: this.#stopping ? ['it is stopping'] : isIn ? [] : [NOT_JOINED.message],
     };
   }
 
+  standing(): Standing {
+    return standingOf(this.#motion(), this.#health.report().reasons);
+  }
+
   async metrics(): Promise<Readings> {
-    const { loaded, duplicates } = this.#loader.counts;
-    const session = this.#session;
-    const patience = [
-      ['database', this.#patience],
-      ['dead_letters', this.#letterPatience],
-    ] as const;
     return {
       hostspool_event_loop_delay_seconds: this.#delays.read(),
-      hostspool_errors_total: labelled(
-        'kind',
-        patience.map(([kind, { errors }]) => [kind, errors]),
-      ),
-      hostspool_backoff_failures: labelled(
-        'target',
-        patience.map(([target, { failures }]) => [target, failures]),
-      ),
-      hostspool_messages_received_total: this.#receivedBefore + (session?.received ?? 0),
-      hostspool_rows_inserted_total: loaded,
-      hostspool_duplicates_dropped_total: duplicates,
-      hostspool_load_duration_seconds: this.#loader.durations,
-      hostspool_batch_messages: this.#loader.batches,
-      hostspool_dead_letters_total: this.#ports.deadLetters.sent,
-      hostspool_lag_messages: labelled('partition', session?.lag ?? []),
-      hostspool_partitions_assigned: session?.lag.size ?? 0,
-      hostspool_messages_waiting: session?.waiting.messages ?? 0,
+      ...writerMetrics(this.#counted),
       ...(await this.#fleet.read(this.#settings.http)),
+    };
+  }
+
+  get #counted(): CountedWriter {
+    const session = this.#session;
+    return {
+      received: this.#receivedBefore + (session?.received ?? 0),
+      loader: this.#loader,
+      patience: this.#patience,
+      letterPatience: this.#letterPatience,
+      deadLetters: this.#ports.deadLetters,
+      session,
+    };
+  }
+
+  #motion(): WriterMotion {
+    const session = this.#session;
+    const now = this.#ports.clock.monotonic();
+    return {
+      runningFor: now - this.#startedAt,
+      partitions: session?.lag.size,
+      unjoinedFor: now - (this.#triedAt ?? now),
+      silentFor: session?.silentFor(this.#silentBefore) ?? 0,
+      stalledFor: this.#health.stalledFor,
+      lag: sum(session?.lag.values() ?? []),
+      loaded: this.#loader.counts.loaded,
     };
   }
 
@@ -242,7 +258,9 @@ export class Writer implements Service {
       await Promise.race([work, aborted(session.ended), aborted(this.#giveUp.signal)]);
     } finally {
       this.#receivedBefore += run.received;
+      this.#silentBefore = run.silentFor(this.#silentBefore);
       this.#session = undefined;
+      this.#triedAt = clock.monotonic();
       this.#health.failed('kafka', NOT_JOINED);
       this.#health.dropped();
       if (this.#stopping) this.#leave.abort();
@@ -269,26 +287,6 @@ export class Writer implements Service {
     const { clock, random, log } = this.#ports;
     const { backoff } = this.#settings;
     return new Patience({ organ, illAtOnce, backoff, random, health: this.#health, clock, log });
-  }
-
-  #reading(): StatsReading {
-    const { loads, loaded, duplicates, loadMs } = this.#loader.counts;
-    const session = this.#session;
-    return {
-      totals: { received: this.#receivedBefore + (session?.received ?? 0), loaded },
-      counts: {
-        duplicates,
-        dead_letters: this.#ports.deadLetters.sent,
-        loads,
-        errors: this.#patience.errors + this.#letterPatience.errors,
-      },
-      means: { mean_load_ms: [loadMs, loads] },
-      gauges: {
-        lag: session === undefined ? null : sum(session.lag.values()),
-        partitions: session?.lag.size ?? 0,
-        waiting: session?.waiting.messages ?? 0,
-      },
-    };
   }
 }
 

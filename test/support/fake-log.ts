@@ -125,6 +125,7 @@ export class FakeConsumer implements GroupConsumer {
   #assigned: readonly number[] | undefined;
   #session: Session | undefined;
   #assignedAnew = new AbortController();
+  #frozen = false;
   /** Sessions begun so far. */
   sessions = 0;
   /** Kafka's own offsets of the group. */
@@ -167,8 +168,19 @@ export class FakeConsumer implements GroupConsumer {
     this.#session?.stall();
   }
 
-  async consume(use: (session: GroupSession) => Promise<void>, signal: AbortSignal): Promise<void> {
+  /** Nor does any session after it. */
+  freeze(): void {
+    this.#frozen = true;
+    this.stall();
+  }
+
+  async consume(
+    use: (session: GroupSession) => Promise<void>,
+    signal: AbortSignal,
+    tries: () => void = () => undefined,
+  ): Promise<void> {
     while (!signal.aborted) {
+      tries();
       if (this.#assigned === undefined) {
         this.#assignedAnew = new AbortController();
         await this.#clock.sleep(Number.POSITIVE_INFINITY, AbortSignal.any([signal, this.#assignedAnew.signal]));
@@ -176,6 +188,7 @@ export class FakeConsumer implements GroupConsumer {
       }
       const session = new Session(this, this.#log, this.#clock, ++this.sessions, this.#assigned, this.#fetchMessages);
       this.#session = session;
+      if (this.#frozen) session.stall();
       const end = () => session.end();
       signal.addEventListener('abort', end, { once: true });
       await use(session);

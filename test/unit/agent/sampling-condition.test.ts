@@ -61,6 +61,14 @@ describe('the health of sampling', () => {
     });
   });
 
+  it('does not wait three hours for an hourly tick that is not coming', () => {
+    sampling.interval = 3_600_000;
+    live.clock.pass(3_600_000 + 130_000);
+    expect(answerTo('live', condition()).status).toBe('ok');
+    live.clock.pass(1);
+    expect(answerTo('live', condition()).status).toBe('failed');
+  });
+
   it('degrades at a reading that failed, and fails without a restart when none succeeds', () => {
     sampling.failing = 'no disk_percent: statfs hangs';
     expect(health()).toEqual({

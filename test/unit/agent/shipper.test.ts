@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { Message } from '../../../src/agent/messages.ts';
 import { Pace } from '../../../src/agent/pace.ts';
-import { type Message, Shipper } from '../../../src/agent/shipper.ts';
+import { Shipper } from '../../../src/agent/shipper.ts';
 import { Backoff } from '../../../src/lib/backoff.ts';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import type { LogFields } from '../../../src/lib/log.ts';
@@ -79,7 +80,7 @@ class MemorySpool {
   }
 }
 
-type Broker = (messages: readonly Message[], attempt: number) => void;
+type Broker = (messages: readonly Message[], attempt: number) => void | Promise<void>;
 
 const accept: Broker = () => undefined;
 
@@ -98,7 +99,7 @@ function start(spool: MemorySpool, broker: Broker, options: { rate?: number; bat
     spool,
     producer: {
       send: async (_topic, messages) => {
-        broker(messages, ++attempts);
+        await broker(messages, ++attempts);
         sent.push([...messages]);
       },
     },
@@ -135,6 +136,21 @@ describe('the shipper', () => {
     expect(spool.depth).toBe(0);
     expect(shipper.shipped).toBe(10);
     expect(spool.saved.at(-1)).toMatchObject({ state: 'idle', shipped_total: 1010 });
+  });
+
+  it('tells for how long it has waited for an answer, and nothing once it came', async () => {
+    let answer: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const { clock, shipper } = start(new MemorySpool(1), () => answered);
+    expect(shipper.waitsFor).toBe(0);
+    await clock.advance(150_000);
+    expect(shipper.waitsFor).toBe(150_000);
+    answer();
+    await clock.advance(0);
+    expect(shipper.waitsFor).toBe(0);
+    expect(shipper.shipped).toBe(1);
   });
 
   it('sends a new sample as soon as it is woken', async () => {
