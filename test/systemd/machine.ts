@@ -18,8 +18,8 @@ export interface Answer {
   readonly output: string;
 }
 
-/** Undefined where a machine can be booted. */
-export function whyNoMachine(): string | undefined {
+/** Undefined where a machine can be booted, which is tried. */
+export async function whyNoMachine(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'it needs root';
   for (const program of ['systemd-nspawn', 'nsenter', 'dpkg-deb', 'mount', 'gcc']) {
     if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not here`;
@@ -28,9 +28,11 @@ export function whyNoMachine(): string | undefined {
   const probe = new Overlay();
   try {
     probe.mount();
+    const machine = await Machine.boot(probe);
+    await machine.off();
     return undefined;
   } catch (error) {
-    return `no overlay of / can be mounted: ${(error as Error).message}`;
+    return `no machine can be booted: ${(error as Error).message.slice(0, 300)}`;
   } finally {
     probe.remove();
   }

@@ -10,13 +10,13 @@ import { openSqlite } from '../../src/lib/sqlite.ts';
 import { createTopic } from '../support/broker.ts';
 import { readTopic, uniqueTopic } from '../support/broker-client.ts';
 import { until } from '../support/executable.ts';
-import { TcpProxy } from '../support/proxy.ts';
+import { freePort, TcpProxy } from '../support/proxy.ts';
 import { runsOf, upTo } from '../support/seen-runs.ts';
 import { Machine, Overlay, whyNoMachine } from './machine.ts';
 import { makePackages, type Packages } from './packages.ts';
 
 const broker = inject('broker');
-const missing = broker.available ? whyNoMachine() : broker.reason;
+const missing = broker.available ? await whyNoMachine() : broker.reason;
 const AGENT = 'hostspool.service';
 const WRITER = 'hostspool-writer.service';
 
@@ -179,6 +179,28 @@ describe.skipIf(missing !== undefined)(`the package${missing === undefined ? '' 
     await until(() => machine.property(AGENT, 'ActiveState') === 'active', 'it is ready again');
     expect(pid()).toBe(before);
     machine.must("sed -i 's|interval: soon|interval: 500ms|' /etc/hostspool/hostspool.yaml");
+  });
+
+  it('takes a secret that only root can read, as a credential', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    disk.write('/root/variables', `HOSTSPOOL_HTTP_ADDRESS=${address}\n`);
+    machine.must('cp /root/variables /etc/default/hostspool');
+    machine.must('mkdir -p /etc/credstore && umask 077 && echo not-for-others > /etc/credstore/hostspool.http.token');
+    machine.must(`systemctl restart ${AGENT}`);
+    const ask = async (token: string) => {
+      const answer = await fetch(`http://${address}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+      return answer.status;
+    };
+    await until(
+      () =>
+        ask('not-for-others').then(
+          (status) => status === 200,
+          () => false,
+        ),
+      'it answers',
+    );
+    expect(await ask('a-guess')).toBe(401);
+    expect(machine.must(`tr '\\0' ' ' < /proc/${pid()}/environ`)).not.toContain('not-for-others');
   });
 
   it('is upgraded with a backlog in its spool, which arrives whole', async () => {
