@@ -10,7 +10,7 @@ import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
 import { asError, HostspoolError } from '../../lib/errors.ts';
 import { type Log, silentLog } from '../../lib/log.ts';
-import { resetLoad } from '../offset-reset.ts';
+import { resetBy } from '../offset-reset.ts';
 import type { SampleDatabase } from '../sample-database.ts';
 import type { Load, LoadOutcome, LogReader, StoredOffset } from '../sink.ts';
 import type { HostRecord, OffsetReset } from '../sink-admin.ts';
@@ -118,9 +118,7 @@ export class SqliteSink implements SampleDatabase {
     resets: readonly OffsetReset[],
     holes: readonly LogHole[],
   ): Promise<readonly number[]> {
-    if (resets.length === 0) return [];
-    const outcome = await this.load(resetLoad(reader, resets, holes));
-    return outcome.kind === 'fenced' ? outcome.partitions : [];
+    return resetBy((load) => this.load(load), reader, resets, holes);
   }
 
   async expire(before: number): Promise<number> {
