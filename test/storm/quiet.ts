@@ -32,6 +32,9 @@ async function endAgent(world: StormWorld, index: number): Promise<string[]> {
   const agent = world.agents[index] as StormProcess;
   for (let stop = 1; stop <= STOPS; stop++) {
     agent.start();
+    // Before its first sample a run that has just begun has noted nothing of the one before it, and a look at the
+    // spool shows what that one left: drained, perhaps, and its end in no note yet.
+    await agent.next(({ event }) => event === 'sample_taken', AbortSignal.timeout(DRAIN_LIMIT_MS));
     if (!(await waitFor(() => drained(world, index), DRAIN_LIMIT_MS))) {
       const spool = await spoolText(world, index);
       await agent.stop();
