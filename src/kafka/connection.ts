@@ -11,6 +11,7 @@ import type { Settings } from '../config/schema.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { registerCodecs } from './codecs.ts';
+import { guardLengths } from './decoder-guard.ts';
 import { guardFrames } from './frame-guard.ts';
 import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
@@ -45,6 +46,7 @@ export class KafkaConnection {
   static open(options: ConnectionOptions): KafkaConnection {
     quietIdleConnections();
     guardFrames();
+    guardLengths();
     quickenVarints();
     registerCodecs();
     const sockets = new Sockets();

@@ -61,12 +61,14 @@ declare module 'kafkajs/src/protocol/error.js' {
 
 declare module 'kafkajs/src/protocol/decoder.js' {
   class Decoder {
+    readonly buffer: Buffer;
+    offset: number;
     constructor(buffer: Buffer);
     readInt16(): number;
     readInt32(): number;
     readInt64(): bigint;
-    readString(): string;
-    readBytes(): Buffer | null;
+    readString(): string | null;
+    readBytes(length?: number): Buffer | null;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
   }
   export default Decoder;
@@ -143,6 +145,12 @@ declare module 'kafkajs/src/cluster/index.js' {
     readonly partition: number;
     readonly messages: readonly ProducedMessage[];
   }
+  export interface ProduceAnswer {
+    readonly topics: readonly {
+      readonly topicName: string;
+      readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+    }[];
+  }
   export interface ClusterBroker {
     /** Rejects with a protocol error if any partition refused. */
     produce(request: {
@@ -150,7 +158,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       timeout: number;
       compression: number;
       topicData: readonly { topic: string; partitions: readonly PartitionRecords[] }[];
-    }): Promise<unknown>;
+    }): Promise<ProduceAnswer>;
     /** One connection for fetches, one for everything else. */
     readonly connectionPool: {
       readonly host: string;

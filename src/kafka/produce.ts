@@ -7,7 +7,7 @@
  */
 import { Partitioners } from 'kafkajs';
 import type Cluster from 'kafkajs/src/cluster/index.js';
-import type { PartitionMetadata, PartitionRecords, ProducedMessage } from 'kafkajs/src/cluster/index.js';
+import type { PartitionMetadata, PartitionRecords, ProduceAnswer, ProducedMessage } from 'kafkajs/src/cluster/index.js';
 import { HostspoolError } from '../lib/errors.ts';
 
 export interface ProduceRequest {
@@ -37,13 +37,25 @@ export async function produce(cluster: Cluster, request: ProduceRequest): Promis
     await Promise.all(
       byLeader(topic, cluster.findTopicPartitionMetadata(topic), messages).map(async ([leader, partitions]) => {
         const broker = await cluster.findBroker({ nodeId: String(leader) });
-        await broker.produce({ acks: ALL_REPLICAS, timeout, compression, topicData: [{ topic, partitions }] });
+        const topicData = [{ topic, partitions }];
+        const answer = await broker.produce({ acks: ALL_REPLICAS, timeout, compression, topicData });
+        assertAcknowledged(answer, topic, partitions);
       }),
     );
   } catch (error) {
     if (mayBeStale(error)) await cluster.refreshMetadata();
     throw error;
   }
+}
+
+/** An answer that says nothing of a partition is no acknowledgement: kafkajs looks only for what was refused. */
+function assertAcknowledged({ topics }: ProduceAnswer, topic: string, partitions: readonly PartitionRecords[]): void {
+  const named = topics.filter(({ topicName }) => topicName === topic).flatMap((each) => each.partitions);
+  const acknowledged = new Set(named.filter(({ errorCode }) => errorCode === 0).map(({ partition }) => partition));
+  const silent = partitions.find(({ partition }) => !acknowledged.has(partition));
+  if (silent === undefined) return;
+  const message = `a broker answered and said nothing of partition ${silent.partition} of topic ${topic}`;
+  throw new HostspoolError('KAFKA_OTHER', message, { retryable: true });
 }
 
 /** The messages of each partition, in their order, under the broker that leads it. */

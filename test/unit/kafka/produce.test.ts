@@ -10,8 +10,18 @@ interface Request {
   readonly partitions: readonly PartitionRecords[];
 }
 
+interface Sent {
+  readonly topic: string;
+  readonly partitions: readonly PartitionRecords[];
+}
+
+function acknowledged({ topic, partitions }: Sent, answered: (partition: number) => boolean) {
+  const named = partitions.map(({ partition }) => ({ partition, errorCode: 0 }));
+  return { topicName: topic, partitions: named.filter(({ partition }) => answered(partition)) };
+}
+
 /** Partitions 0, 2, 4 … led by broker 1, the others by broker 2. */
-function clusterOf(partitions: number, refusal?: Error) {
+function clusterOf(partitions: number, refusal?: Error, answered = (partition: number) => partition >= 0) {
   const requests: Request[] = [];
   let refreshed = 0;
   const metadata: PartitionMetadata[] = Array.from({ length: partitions }, (_, partitionId) => ({
@@ -27,9 +37,10 @@ function clusterOf(partitions: number, refusal?: Error) {
     refreshMetadata: async () => void refreshed++,
     findTopicPartitionMetadata: () => metadata,
     findBroker: async ({ nodeId }: { nodeId: string }) => ({
-      produce: async (request: { topicData: readonly { partitions: readonly PartitionRecords[] }[] }) => {
+      produce: async (request: { topicData: readonly Sent[] }) => {
         if (refusal !== undefined) throw refusal;
         requests.push({ leader: nodeId, partitions: request.topicData.flatMap((each) => each.partitions) });
+        return { topics: request.topicData.map((each) => acknowledged(each, answered)) };
       },
     }),
   };
@@ -83,6 +94,16 @@ describe('a produce request', () => {
     const tooLarge = clusterOf(1, protocolError(false));
     await expect(send(tooLarge.cluster, messagesOf(['web-1']))).rejects.toThrow('refused');
     expect(tooLarge.refreshed()).toBe(0);
+  });
+
+  it('is not acknowledged by an answer that says nothing of one of its partitions', async () => {
+    const { cluster } = clusterOf(4, undefined, (partition) => partition !== 3);
+    const keys = Array.from({ length: 50 }, (_, n) => `host-${n}`);
+    await expect(send(cluster, messagesOf(keys))).rejects.toMatchObject({
+      code: 'KAFKA_OTHER',
+      retryable: true,
+      message: expect.stringContaining('partition 3'),
+    });
   });
 
   it('does not send to a partition of which nothing is known', async () => {
