@@ -20,36 +20,38 @@ interface Codec {
   decompress(buffer: Buffer): Promise<Buffer>;
 }
 
+/** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
+const LARGEST_UNPACKED = 256 * 1024 * 1024;
+
 const lz4: Codec = {
   compress: async (encoder) => compressFrame(encoder.buffer),
-  decompress: async (buffer) => decompressFrame(buffer),
+  decompress: async (buffer) => decompressFrame(buffer, LARGEST_UNPACKED),
 };
 
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const decompressGzip = promisify(gunzip);
 
-/** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
-const LARGEST_UNPACKED = 256 * 1024 * 1024;
-const BOUND = { maxOutputLength: LARGEST_UNPACKED };
-
 const zstd: Codec = {
   compress: (encoder) => compressZstd(encoder.buffer),
-  decompress: (buffer) => decompressZstd(buffer, BOUND),
+  decompress: (buffer) => decompressZstd(buffer, { maxOutputLength: LARGEST_UNPACKED }),
 };
 
-const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
-  [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
-  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer),
-  [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
-  [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
+const DECOMPRESS: Readonly<Record<number, (buffer: Buffer, most: number) => Promise<Buffer>>> = {
+  [CompressionTypes.GZIP]: (buffer, maxOutputLength) => decompressGzip(buffer, { maxOutputLength }),
+  [CompressionTypes.Snappy]: async (buffer, most) => decompressSnappy(buffer, most),
+  [CompressionTypes.LZ4]: async (buffer, most) => decompressFrame(buffer, most),
+  [CompressionTypes.ZSTD]: (buffer, maxOutputLength) => decompressZstd(buffer, { maxOutputLength }),
 };
 
-/** Unpacks what a record batch with Kafka's number of a codec holds. Throws on one that is unknown, and on damage. */
-export async function decompress(codec: number, buffer: Buffer): Promise<Buffer> {
+/**
+ * Unpacks what a record batch with Kafka's number of a codec holds. Throws on one that is unknown, on damage, and on more
+ * than `most` bytes.
+ */
+export async function decompress(codec: number, buffer: Buffer, most: number = LARGEST_UNPACKED): Promise<Buffer> {
   const known = DECOMPRESS[codec];
   if (known === undefined) throw new Error(`an unknown codec (${codec})`);
-  return known(buffer);
+  return known(buffer, most);
 }
 
 export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {

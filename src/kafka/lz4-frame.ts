@@ -24,6 +24,8 @@ const STORED = 0x80000000;
 const BLOCK_64_KIB = 4;
 const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
 const WRITTEN_BLOCK_BYTES = 1 << 16;
+/** A byte of a block becomes at most so many: one more of the length of a match. */
+const LARGEST_RATIO = 255;
 
 export function compressFrame(source: Buffer): Buffer {
   const blocks = Math.ceil(source.length / WRITTEN_BLOCK_BYTES);
@@ -50,9 +52,10 @@ export function compressFrame(source: Buffer): Buffer {
   return target.subarray(0, out + 4);
 }
 
-/** Throws when what is given is no LZ4 frame, is cut off or damaged. */
-export function decompressFrame(source: Buffer): Buffer {
+/** Throws when what is given is no LZ4 frame, is cut off or damaged, or becomes more than `most` bytes. */
+export function decompressFrame(source: Buffer, most = Number.MAX_SAFE_INTEGER): Buffer {
   const contents: Buffer[] = [];
+  let left = most;
   for (let position = 0; position < source.length; ) {
     const magic = source.readUInt32LE(position);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
@@ -60,8 +63,9 @@ export function decompressFrame(source: Buffer): Buffer {
       continue;
     }
     if (magic !== MAGIC) throw new Error('not an LZ4 frame');
-    const { content, end } = readFrame(source, position + 4);
+    const { content, end } = readFrame(source, position + 4, left);
     contents.push(content);
+    left -= content.length;
     position = end;
   }
   return contents.length === 1 ? (contents[0] as Buffer) : Buffer.concat(contents);
@@ -87,10 +91,10 @@ function readHeader(source: Buffer, start: number): Header {
   return { flags, blockBytes, contentSize, end: end + 1 };
 }
 
-function readFrame(source: Buffer, start: number): { content: Buffer; end: number } {
+function readFrame(source: Buffer, start: number, most: number): { content: Buffer; end: number } {
   const header = readHeader(source, start);
   let position = header.end;
-  let content = Buffer.allocUnsafe(header.blockBytes);
+  let content = Buffer.alloc(0);
   let length = 0;
   for (;;) {
     const field = source.readUInt32LE(position);
@@ -99,11 +103,14 @@ function readFrame(source: Buffer, start: number): { content: Buffer; end: numbe
     const size = field & 0x7fffffff;
     const end = position + size;
     if (size > header.blockBytes || end > source.length) throw new Error('the LZ4 frame is cut off or damaged');
-    content = withRoom(content, length, header.blockBytes);
+    // No more than so few bytes can become: a frame that says that its blocks are large costs nothing by that.
+    const room = field >= STORED ? size : Math.min(header.blockBytes, size * LARGEST_RATIO);
+    content = withRoom(content, length, room);
     length =
       field >= STORED
         ? length + source.copy(content, length, position, end)
-        : decompressBlock(source, position, end, content.subarray(0, length + header.blockBytes), length);
+        : decompressBlock(source, position, end, content.subarray(0, length + room), length);
+    if (length > most) throw new Error('an LZ4 frame of more than is believed');
     position = end;
     if ((header.flags & BLOCK_CHECKSUM) !== 0) {
       verify(source.subarray(position - size, position), source.readUInt32LE(position));
