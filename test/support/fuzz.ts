@@ -74,3 +74,13 @@ export function damage(most = 3): fc.Arbitrary<Damage> {
         all.reduce((changed, each) => each(changed), bytes),
   );
 }
+
+/**
+ * Places to try out of [0, `length`): about `count` of them, spread evenly from a random one on, in `npm test`; every one
+ * when the factor allows for as many.
+ */
+export function places(length: number, count: number): number[] {
+  const step = Math.max(1, Math.floor(length / (count * FUZZ_FACTOR)));
+  const first = Math.floor(Math.random() * step);
+  return Array.from({ length: Math.ceil((length - first) / step) }, (_, index) => first + index * step);
+}

@@ -47,7 +47,7 @@ export class SqlServer {
       const driver = await loadDriver();
       const pool = await this.#open(driver);
       const connection = await acquireFrom(pool);
-      const session = new Session(connection, driver);
+      const session = new Session(connection, driver, this.#settings.request_timeout);
       this.#lent.set(session, pool);
       if (this.#closed) connection.close();
       return session;
