@@ -74,7 +74,7 @@ describe('records of a fetch, fuzzed', () => {
         if (given.length > 16) given[16] = magic;
         await expectRecords(given);
       });
-      await fc.assert(property, runs(1500));
+      await fc.assert(property, runs(500));
     },
     FUZZ_LIMIT,
   );
@@ -94,7 +94,7 @@ describe('records of a fetch, fuzzed', () => {
         });
         await expectRecords(Buffer.concat(bytes));
       });
-      await fc.assert(property, runs(1500));
+      await fc.assert(property, runs(500));
     },
     FUZZ_LIMIT,
   );
@@ -123,7 +123,7 @@ describe('records of a fetch, fuzzed', () => {
           await expectRecords(withChecksum(lying));
         },
       );
-      await fc.assert(property, runs(1500));
+      await fc.assert(property, runs(500));
     },
     FUZZ_LIMIT,
   );
@@ -150,7 +150,7 @@ describe('codecs, fuzzed', () => {
         expect(result instanceof Error || Buffer.isBuffer(result)).toBe(true);
         expect(performance.now() - began).toBeLessThan(LIMIT_MS);
       });
-      await fc.assert(property, runs(600));
+      await fc.assert(property, runs(300));
     },
     FUZZ_LIMIT,
   );
@@ -208,7 +208,7 @@ describe('answers to a fetch, fuzzed', () => {
         }
         expect(performance.now() - began).toBeLessThan(LIMIT_MS);
       });
-      fc.assert(property, runs(400));
+      fc.assert(property, runs(200));
     },
     FUZZ_LIMIT,
   );
