@@ -16,6 +16,8 @@ export interface Soaked {
   readonly port: number;
   /** The counter that says that it works. */
   readonly works: string;
+  /** A database of its own that grows with each sample, and of which SQLite keeps pages in memory. */
+  readonly grows?: string;
   /** What it logged as an error. */
   readonly errors: readonly string[];
 }
@@ -67,7 +69,10 @@ export class Place implements AsyncDisposable {
     const soaked = [
       await start('agent', 'hostspool_messages_sent_total', [...kafka, ...spooling('agent')]),
       await start('writer', 'hostspool_rows_inserted_total', ['--mode=writer', ...kafka, ...args], env),
-      await start('local', 'hostspool_rows_inserted_total', ['--mode=local', ...spooling('local')]),
+      {
+        ...(await start('local', 'hostspool_rows_inserted_total', ['--mode=local', ...spooling('local')])),
+        grows: join(directory, 'local', 'metrics.db'),
+      },
     ];
     opened.move();
     return new Place(soaked, database, broker);

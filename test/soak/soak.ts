@@ -11,7 +11,7 @@ import { ask } from '../support/http-client.ts';
 import { judge, MOST_RISE, seriesOf } from './judge.ts';
 import { Place, type Soaked } from './place.ts';
 import { riseOf } from './slope.ts';
-import { type Usage, usageOf } from './usage.ts';
+import { type Usage, usageOf, withoutCache } from './usage.ts';
 
 export interface SoakOptions {
   readonly durationMs: number;
@@ -56,7 +56,7 @@ export async function runSoak(options: SoakOptions): Promise<string[]> {
 
 async function look(one: Watched, at: number): Promise<void> {
   const usage = one.process.pid === undefined ? undefined : usageOf(one.process.pid, at);
-  if (usage !== undefined) one.usage.push(usage);
+  if (usage !== undefined) one.usage.push(one.grows === undefined ? usage : withoutCache(usage, one.grows));
   try {
     const { status, text } = await ask(one.port, '/metrics', { timeout: 5000 });
     const value = Number(new RegExp(`^${one.works} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);

@@ -1,5 +1,5 @@
 /** What a process takes of its machine, as the kernel tells. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 
 export interface Usage {
   /** Seconds since the beginning. */
@@ -9,6 +9,15 @@ export interface Usage {
   /** Memory that no file stands behind: V8's heap, buffers, stacks, SQLite's caches. */
   readonly anonymousMiB: number;
   readonly descriptors: number;
+}
+
+/** What SQLite keeps of a file at the most, as better-sqlite3 builds it. */
+const CACHE_MIB = 16;
+
+/** The same without the pages of a file that SQLite may keep: they are more with each sample, up to its bound. */
+export function withoutCache(usage: Usage, path: string): Usage {
+  const cached = Math.min(CACHE_MIB, (statSync(path, { throwIfNoEntry: false })?.size ?? 0) / 2 ** 20);
+  return { ...usage, residentMiB: usage.residentMiB - cached, anonymousMiB: usage.anonymousMiB - cached };
 }
 
 /** Undefined where the process is gone. */
