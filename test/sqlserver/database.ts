@@ -88,7 +88,7 @@ export class TestDatabase implements AsyncDisposable {
     return this.#server.use((session) => session.batch(statement, ACCEPTANCE_STATEMENTS[statement]));
   }
 
-  /** A batch that is no part of the suite. */
+  /** A text that is not one of the suite's own statements. */
   ask(step: string, text: string): Promise<SqlRow[]> {
     return this.#server.use((session) => session.batch(step, text));
   }

@@ -120,7 +120,9 @@ describe.each(files)('%s', (_, dashboard, text) => {
   });
 
   const queries = targetsOf(dashboard).flatMap(({ expr }) => expr ?? []);
-  it.skipIf(!hasPromtool || queries.length === 0)('asks in PromQL that Prometheus takes', () => {
+  const reason = queries.length === 0 ? 'it asks SQL Server' : hasPromtool ? undefined : 'promtool is not here';
+  const title = `asks in PromQL that Prometheus takes${reason === undefined ? '' : ` (skipped: ${reason})`}`;
+  it.skipIf(reason !== undefined)(title, () => {
     const scratch = mkdtempSync(join(tmpdir(), 'dashboards-'));
     const expanded = queries.map((expr) => expr.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'));
     const rules = expanded.map((expr, index) => ({ record: `query:number:q${index}`, expr }));
