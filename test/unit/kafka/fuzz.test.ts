@@ -3,6 +3,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import snappyCodec from 'kafkajs-snappy';
 import { describe, expect, it } from 'vitest';
+import { decodeAssignment, decodeClaim, encodeAssignment, encodeMetadata } from '../../../src/kafka/assignment.ts';
 import { decompress } from '../../../src/kafka/codecs.ts';
 import { guardLengths } from '../../../src/kafka/decoder-guard.ts';
 import { decodeAnswer } from '../../../src/kafka/fetch-request.ts';
@@ -209,6 +210,51 @@ describe('answers to a fetch, fuzzed', () => {
         expect(performance.now() - began).toBeLessThan(LIMIT_MS);
       });
       fc.assert(property, runs(200));
+    },
+    FUZZ_LIMIT,
+  );
+});
+
+describe('what members of a group tell each other, fuzzed', () => {
+  const told = fc.record({
+    generation: fc.integer({ min: -1, max: 2 ** 31 - 1 }),
+    partitions: fc.array(fc.nat(2 ** 31 - 1), { maxLength: 20 }),
+  });
+
+  it(
+    'is a claim of whole numbers, or none',
+    () => {
+      const given = fc.oneof(
+        fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes)),
+        fc.tuple(told, damage(3)).map(([claim, change]) => change(encodeMetadata('topic', claim))),
+      );
+      const property = fc.property(given, (bytes) => {
+        const { generation, partitions } = decodeClaim(bytes);
+        expect([generation, ...partitions].every(Number.isInteger)).toBe(true);
+        expect(partitions.length).toBeLessThanOrEqual(bytes.length);
+      });
+      fc.assert(property, runs(300));
+    },
+    FUZZ_LIMIT,
+  );
+
+  it(
+    'is an assignment of whole numbers in order, or an error',
+    () => {
+      const given = fc.oneof(
+        fc.uint8Array({ maxLength: 80 }).map((bytes) => Buffer.from(bytes)),
+        fc.tuple(told, damage(3)).map(([{ partitions }, change]) => change(encodeAssignment('topic', partitions))),
+      );
+      const property = fc.property(given, (bytes) => {
+        try {
+          const partitions = decodeAssignment('topic', bytes);
+          expect(partitions.length).toBeLessThanOrEqual(bytes.length);
+          expect([...partitions].sort((a, b) => a - b)).toEqual(partitions);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Error);
+        }
+      });
+      fc.assert(property, runs(300));
     },
     FUZZ_LIMIT,
   );
