@@ -34,7 +34,7 @@ describe('a database server that', () => {
     'closes at any byte of its answers costs a repetition and nothing else',
     async () => {
       const { passed } = await story(undefined);
-      for (const at of places(passed, 40)) {
+      for (const at of places(passed, 25)) {
         const { errors, isArmed } = await story({ do: 'cut', at }).catch((cause) => {
           throw new Error(`cut at byte ${at} of ${passed}`, { cause });
         });
