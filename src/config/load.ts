@@ -15,6 +15,7 @@ import { homedir, hostname } from 'node:os';
 import { findSetting, type SettingEntry, settingEntries } from './catalog.ts';
 import { settingsWarnings } from './checks.ts';
 import { configVariable, readEnvironment } from './environment.ts';
+import { exposedFiles } from './exposed-files.ts';
 import type { Given, GivenValue, SettingSource } from './given.ts';
 import { badValue, settingsError, unknownName } from './problems.ts';
 import { type Machine, type ResolvedSettings, resolveDefaults } from './resolve.ts';
@@ -74,6 +75,7 @@ export function loadSettings(input: SettingsInput): LoadedSettings {
   const warnings = [
     ...sources.flatMap((source) => source.warnings),
     ...settingsWarnings(settings, new Set(inForce.keys())),
+    ...exposedFiles(settings),
   ];
   const origin = (name: string): SettingSource =>
     inForce.get(name)?.source ?? { kind: 'default', name: derived.get(name) ?? '' };

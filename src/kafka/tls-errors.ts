@@ -53,6 +53,8 @@ export function isTlsCode(code: string): boolean {
 export function describeTlsProblem(code: string, message: string): TlsProblem {
   const known = PROBLEMS[code];
   if (known !== undefined) return known;
+  // Met while something was written it has no code of its own.
+  if (code === 'EPROTO' && /protocol version|unsupported protocol/.test(message)) return OLD_TLS;
   // The broker's side of the handshake: alerts about what we showed it. Their names differ between TLS versions.
   if (/_ALERT_.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) return WANTS_CERTIFICATE;
   return {

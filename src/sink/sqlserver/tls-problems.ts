@@ -54,6 +54,8 @@ export function tlsProblem(error: Error): TlsProblem | undefined {
     const code = errorCode(at) ?? '';
     const known = PROBLEMS[code];
     if (known !== undefined) return known;
+    // Met while something was written it has no code of its own.
+    if (code === 'EPROTO' && /protocol version|unsupported protocol/.test(at.message)) return OLD_TLS;
     if (TLS_CODE.test(code)) {
       return {
         says: at.message.trim(),
