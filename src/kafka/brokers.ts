@@ -107,12 +107,7 @@ export class Brokers {
     request: (broker: ClusterBroker) => Promise<Answer>,
     limit = this.#settings.request_timeout,
   ): Promise<Answer> {
-    let link = await this.#connected();
-    if (link.cluster.brokerPool.brokers[node] === undefined) {
-      await this.#learn();
-      link = await this.#connected();
-    }
-    const { cluster, connection } = link;
+    const { cluster, connection } = await this.#knowing(({ brokers }) => brokers[node] !== undefined);
     this.#begin(connection);
     try {
       const { connect_timeout } = this.#settings;
@@ -128,11 +123,7 @@ export class Brokers {
 
   /** Makes a request of one broker after the other until one answers; an answer that is an error is an answer. */
   async askAny<Answer>(request: (broker: ClusterBroker) => Promise<Answer>): Promise<Answer> {
-    let { cluster } = await this.#connected();
-    if (Object.keys(cluster.brokerPool.brokers).length === 0) {
-      await this.#learn();
-      ({ cluster } = await this.#connected());
-    }
+    const { cluster } = await this.#knowing(({ brokers }) => Object.keys(brokers).length > 0);
     let last: unknown;
     for (const node of Object.keys(cluster.brokerPool.brokers)) {
       try {
@@ -154,6 +145,18 @@ export class Brokers {
     this.#closing.abort();
     this.#drop();
     for (const connection of this.#retired) connection.destroy();
+  }
+
+  /** A connection that knows what it should, or was asked to learn it: a new one begins knowing nothing. */
+  async #knowing(isKnown: (pool: Link['cluster']['brokerPool']) => boolean): Promise<Link> {
+    for (let link = await this.#connected(); ; ) {
+      if (isKnown(link.cluster.brokerPool)) return link;
+      await this.#learn();
+      const now = await this.#connected();
+      // It may have been replaced while it learnt.
+      if (now === link) return link;
+      link = now;
+    }
   }
 
   /** The brokers are known whatever is said of the topic. */
