@@ -22,6 +22,7 @@ const USAGE_CODES: ReadonlySet<string> = new Set([
   'COLLECT_HOST_ROOT',
   'SPOOL_GROUP',
   'SPOOL_FOREIGN',
+  'HEALTH_ADDRESS',
   'SINK_SETTINGS',
   'SINK_TLS_FILE',
 ]);
