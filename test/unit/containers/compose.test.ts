@@ -1,6 +1,6 @@
 /** The stack's compose file: no engine is needed to see that it is one, and that it means what it says. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -67,6 +67,24 @@ describe('compose.yaml', () => {
         expect(awaited?.healthcheck?.test?.[0] ?? awaited?.image).toMatch(/^\$\{HOSTSPOOL_IMAGE|^CMD/);
       }
     }
+  });
+
+  it('mounts files that are there, beside the rules and dashboards of their own folders', () => {
+    const sources = services.flatMap(([, { volumes = [] }]) =>
+      volumes.flatMap((volume) => (typeof volume === 'string' ? [] : [volume.source])),
+    );
+    const folders = ['../prometheus', '../grafana/dashboards'];
+    expect(sources.filter((source) => folders.includes(source))).toEqual(folders);
+    const others = sources.filter((source) => !folders.includes(source));
+    expect(others.length).toBeGreaterThan(4);
+    expect(others.filter((source) => !existsSync(join(DOCKER, source)) && source !== '/')).toEqual([]);
+  });
+
+  it('runs the broker that the tests run against', () => {
+    const pom = readFileSync(join(root, 'test/support/broker/pom.xml'), 'utf8');
+    const tested = /<kafka\.version>([^<]+)</.exec(pom)?.[1];
+    expect(stack.services.kafka?.image).toBe(`apache/kafka:${tested}`);
+    expect(stack.services.topic?.image).toBe(stack.services.kafka?.image);
   });
 
   it('reaches the database from the writer’s side only, never from an agent', () => {
