@@ -52,6 +52,8 @@ export interface GroupView {
   readonly rights: Rights | undefined;
 }
 
+/** How long to wait before a group that is being settled is asked for again, ms. */
+const SETTLING_MS = 200;
 const TOPIC = 2;
 const BROKER = 4;
 
@@ -106,8 +108,22 @@ export class BrokerSession {
     return this.#settings(BROKER, String(node), names, {});
   }
 
-  /** Asks whoever coordinates the group. */
+  /** Asks whoever coordinates the group; waits while that is being settled, within the limit. */
   async group(group: string): Promise<GroupView> {
+    const { clock, limit } = this.#options;
+    const until = clock.monotonic() + limit;
+    for (;;) {
+      try {
+        return await this.#groupNow(group);
+      } catch (error) {
+        const passes = error instanceof HostspoolError && error.code === 'KAFKA_GROUP_UNSETTLED';
+        if (!passes || clock.monotonic() >= until) throw error;
+        await clock.sleep(SETTLING_MS);
+      }
+    }
+  }
+
+  async #groupNow(group: string): Promise<GroupView> {
     const { coordinator } = await this.#ask((broker) => broker.findGroupCoordinator({ groupId: group }), { group });
     const { host, port } = coordinator;
     const other = await BrokerSession.open({ ...this.#options, address: `${host}:${port}` });

@@ -16,7 +16,7 @@ import { tlsOptions } from '../../kafka/tls.ts';
 import { connectionWords } from '../../lib/connection-words.ts';
 import { asError, errorCode, HostspoolError } from '../../lib/errors.ts';
 import { reachTcp, resolveHost, splitAddress } from '../../lib/reach.ts';
-import { timeLeft } from './certificate-time.ts';
+import { timeLeft, timesOf } from './certificate-time.ts';
 import { type Check, idOf, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
 
@@ -158,7 +158,7 @@ export async function checkTls(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { version, certificate } = await reachBrokerTls(settings, address, signal);
-  const { isSoon, words, detail: left } = timeLeft(certificate.validTo, now);
+  const { isSoon, words, detail: left } = timeLeft(certificate, now);
   const { subject, issuer } = certificate;
   const detail = { tls_version: version, certificate_subject: subject, certificate_issuer: issuer, ...left };
   const finding = `${address} speaks ${version}; its certificate is valid ${words}`;
@@ -168,8 +168,7 @@ export async function checkTls(
 function checkFiles(tls: Settings['kafka']['tls'], now: number): Outcome {
   tlsOptions(tls);
   if (tls.cert === undefined) return ok(tls.ca === undefined ? 'the system’s authorities are trusted' : tls.ca);
-  const { validToDate } = new X509Certificate(readFileSync(tls.cert));
-  const { isSoon, words, detail } = timeLeft(validToDate.getTime(), now);
+  const { isSoon, words, detail } = timeLeft(timesOf(new X509Certificate(readFileSync(tls.cert))), now);
   const finding = `${tls.cert} is valid ${words}`;
   return isSoon
     ? warning('KAFKA_TLS_EXPIRES', finding, 'renew this client’s certificate', detail)

@@ -10,7 +10,7 @@ import { readPem } from '../../lib/pem-file.ts';
 import { splitAddress } from '../../lib/reach.ts';
 import { spoolFiles } from '../../spool/files.ts';
 import { findHolder } from '../../spool/holder.ts';
-import { timeLeft } from './certificate-time.ts';
+import { timeLeft, timesOf } from './certificate-time.ts';
 import { type Check, failure, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
 
@@ -42,7 +42,7 @@ function checkFiles({ cert, key }: ResolvedSettings['http']['tls'], now: number)
         hint: 'the key must be the one that the certificate was made for',
       });
     }
-    const { isSoon, words, detail } = timeLeft(certificate.validToDate.getTime(), now);
+    const { isSoon, words, detail } = timeLeft(timesOf(certificate), now);
     if (!isSoon) return ok(`certificate ${words}`, detail);
     return warning('HTTP_TLS_EXPIRES', `http.tls.cert is valid ${words}`, 'renew it, then SIGHUP', detail);
   } catch (error) {

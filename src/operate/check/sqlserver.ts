@@ -88,13 +88,13 @@ export class SqlServerChecks implements AsyncDisposable {
 
   async #encryption(): Promise<Outcome> {
     const { encrypt, trust_server_certificate } = this.#context.settings.sqlserver;
-    const { version, validTo } = await this.#inspection.logIn();
+    const { version, certificate } = await this.#inspection.logIn();
     const serverSays = await this.#inspection.serversWord().catch((error: unknown) => {
       // It needs a right that a writer has no other use for.
       if (error instanceof HostspoolError) return undefined;
       throw asError(error);
     });
-    const left = validTo === null ? undefined : timeLeft(validTo, this.#context.clock.now());
+    const left = certificate === undefined ? undefined : timeLeft(certificate, this.#context.clock.now());
     const detail = {
       encrypted: version !== null,
       tls_version: version,
