@@ -3,15 +3,17 @@
  * It makes nothing and sends nothing. As JSON: docs/check-json.md.
  */
 import type { Argv, CommandModule } from 'yargs';
+import type { LoadedSettings } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
 import { type CheckReport, check } from '../operate/check/plan.ts';
 import type { CheckResult } from '../operate/check/run-checks.ts';
-import { durationArgument } from './argument-values.ts';
+import { type Arguments, durationArgument } from './argument-values.ts';
 import { writeJson } from './centre.ts';
 import { EXIT } from './exit-codes.ts';
 import { printable } from './printable.ts';
 import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
+import { spoolPath } from './status.ts';
 
 export const checkCommand: CommandModule = {
   command: 'check',
@@ -34,12 +36,19 @@ export const checkCommand: CommandModule = {
     ),
   handler: async (argv) => {
     const limit = durationArgument(argv, 'timeout');
-    const report = await check({ load: () => settingsFrom(argv), limit, log: silentLog, clock: new SystemClock() });
+    const report = await check({ load: () => loadFor(argv), limit, log: silentLog, clock: new SystemClock() });
     process.exitCode = exitCodeOf(report);
     if (argv.json === true) writeJson(report);
     else process.stdout.write(`${checkTable(report, process.stdout.columns ?? WIDTH)}\n`);
   },
 };
+
+/** The spool is looked for where `hostspool status` does: a person's shell does not know the service's directory. */
+function loadFor(argv: Arguments): LoadedSettings {
+  const loaded = settingsFrom(argv);
+  const { settings } = loaded;
+  return { ...loaded, settings: { ...settings, spool: { ...settings.spool, path: spoolPath(argv) } } };
+}
 
 function exitCodeOf({ state, mode }: CheckReport): number {
   if (state !== 'failed') return EXIT.ok;

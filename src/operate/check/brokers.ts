@@ -23,6 +23,7 @@ import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
 export class BrokerChecks implements Disposable {
   readonly #context: CheckContext;
   readonly #sessions: BrokerSession[] = [];
+  readonly #ending = new AbortController();
   readonly #addresses: readonly string[];
 
   constructor(context: CheckContext) {
@@ -46,7 +47,9 @@ export class BrokerChecks implements Disposable {
     return session;
   }
 
+  /** Also ends what is still on its way to a broker. */
   [Symbol.dispose](): void {
+    this.#ending.abort();
     for (const session of this.#sessions) session.close();
   }
 
@@ -92,11 +95,11 @@ export class BrokerChecks implements Disposable {
     const { settings, log, clock, brokerLimit: limit } = this.#context;
     const { sasl, tls } = settings.kafka;
     // Not this check's signal: the session outlives it.
-    const options = { settings: settings.kafka, address, log, clock, limit, signal: new AbortController().signal };
+    const options = { settings: settings.kafka, address, log, clock, limit, signal: this.#ending.signal };
     const session = await BrokerSession.open(options).catch(async (error: unknown) => {
       throw await explained(error, settings.kafka, address, limit);
     });
-    if (signal.aborted) session.close();
+    if (signal.aborted || this.#ending.signal.aborted) session.close();
     try {
       await session.cluster();
     } catch (error) {

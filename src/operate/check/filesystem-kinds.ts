@@ -1,7 +1,8 @@
 /** Kinds of filesystems by the number that statfs tells, and what is wrong with some of them for a database. */
 export interface FilesystemKind {
   readonly name: string;
-  readonly trouble: 'memory' | 'network' | null;
+  /** `kernel`: no file can be made there at all. */
+  readonly trouble: 'memory' | 'network' | 'kernel' | null;
 }
 
 const KINDS: ReadonlyMap<number, FilesystemKind> = new Map(
@@ -23,6 +24,9 @@ const KINDS: ReadonlyMap<number, FilesystemKind> = new Map(
       [0x00c36400, 'ceph', 'network'],
       [0x0bd00bd0, 'lustre', 'network'],
       [0x5346414f, 'afs', 'network'],
+      [0x9fa0, 'proc', 'kernel'],
+      [0x62656572, 'sysfs', 'kernel'],
+      [0x63677270, 'cgroup2', 'kernel'],
     ] as const
   ).map(([type, name, trouble]) => [type, { name, trouble }]),
 );

@@ -114,6 +114,10 @@ async function checkFilesystem({ path }: SpoolSettings): Promise<Outcome> {
   const { type } = await statfs(await nearestDirectory(path));
   const { name, trouble } = filesystemKind(type);
   const detail = { filesystem: name };
+  if (trouble === 'kernel') {
+    const finding = `${path} is on ${name}, where no file can be made`;
+    return failed('SPOOL_FILESYSTEM', finding, 'set spool.path to a place on a disk', detail);
+  }
   if (trouble === 'memory') {
     const finding = `${path} is on ${name}, in memory: a restart of the machine empties the spool`;
     return warning('SPOOL_FILESYSTEM', finding, 'set spool.path to a place on a disk', detail);
