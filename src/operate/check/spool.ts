@@ -27,8 +27,8 @@ export function spoolChecks({ settings: { spool }, clock }: CheckContext): Check
   const common = { limit: FILE_LIMIT_MS, waitsFor: `the filesystem of ${spool.path}` };
   return [
     { ...common, name: 'spool', run: () => checkSpool(spool, clock) },
-    { ...common, name: 'spool.space', needs: ['spool'], run: () => checkSpace(spool) },
     { ...common, name: 'spool.filesystem', needs: ['spool'], run: () => checkFilesystem(spool) },
+    { ...common, name: 'spool.space', needs: ['spool.filesystem'], run: () => checkSpace(spool) },
   ];
 }
 
