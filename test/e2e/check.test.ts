@@ -67,7 +67,7 @@ describe('hostspool check', () => {
   it('finds an agent that runs in order, and names it', async () => {
     const spool = `--spool.path=${join(scratch.path, 'running', 'spool.db')}`;
     await using agent = new RunningExecutable([...common(), '--mode=local', spool]);
-    await agent.event('started');
+    await agent.event('local_started');
     const { report } = asJson(['--mode=local', spool]);
     expect(found(report, 'spool')).toMatchObject({ state: 'ok', detail: { held_by_pid: agent.pid } });
     await agent.end();

@@ -253,6 +253,10 @@ describe.skipIf(missing !== undefined)(`SASL_SSL with SCRAM-SHA-512 (${missing ?
     const overPlain = await agent(bootstrap, tls);
     expectOnly(overPlain, 'broker.tls', 'KAFKA_TLS');
     expect(found(overPlain, 'broker.tls').hint).toContain('kafka.tls.enabled to false');
+    const { 'kafka.tls.enabled': _on, 'kafka.tls.ca': _ca, ...sasled } = login('x')[0];
+    const loginUnwanted = await agent(bootstrap, sasled, login('x')[1]);
+    expectOnly(loginUnwanted, 'broker.login', 'KAFKA_AUTHENTICATION');
+    expect(found(loginUnwanted, 'broker.login').finding).toContain('takes no login on this port');
     const certificateWanted = await agent(mutual.bootstrap, tls);
     expectOnly(certificateWanted, 'broker.login', 'KAFKA_TLS');
     expect(found(certificateWanted, 'broker.login').hint).toContain('kafka.tls.cert');

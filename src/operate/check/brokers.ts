@@ -12,13 +12,14 @@ import { readFileSync } from 'node:fs';
 import type { Settings } from '../../config/schema.ts';
 import { reachBrokerTls, speaksTls } from '../../kafka/broker-reach.ts';
 import { BrokerSession } from '../../kafka/broker-session.ts';
+import { answeredError } from '../../kafka/errors.ts';
 import { tlsOptions } from '../../kafka/tls.ts';
 import { connectionWords } from '../../lib/connection-words.ts';
 import { asError, errorCode, HostspoolError } from '../../lib/errors.ts';
 import { reachTcp, resolveHost, splitAddress } from '../../lib/reach.ts';
 import { timeLeft, timesOf } from './certificate-time.ts';
 import { type Check, idOf, type Outcome, ok, warning } from './check.ts';
-import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
+import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
 
 export class BrokerChecks implements Disposable {
   readonly #context: CheckContext;
@@ -72,10 +73,17 @@ export class BrokerChecks implements Disposable {
       run: (signal) => checkTls(settings.kafka, subject, clock.now(), signal),
     };
     return [
-      { ...common, name: 'broker.name', waitsFor: `resolving ${host}`, run: (signal) => checkName(subject, signal) },
+      {
+        ...common,
+        name: 'broker.name',
+        waitsFor: `resolving ${host}`,
+        ifSilent: SILENT.names,
+        run: (signal) => checkName(subject, signal),
+      },
       {
         ...common,
         name: 'broker.tcp',
+        ifSilent: SILENT.network,
         needs: [idOf({ name: 'broker.name', subject })],
         run: (signal) => checkTcp(subject, signal),
       },
@@ -181,12 +189,17 @@ function checkFiles(tls: Settings['kafka']['tls'], now: number): Outcome {
 /** A connection that was there and ended at the first words: what this side says is not what the listener wants. */
 async function explained(
   thrown: unknown,
-  { tls }: Settings['kafka'],
+  { sasl, tls }: Settings['kafka'],
   address: string,
   limit: number,
 ): Promise<unknown> {
   if (!(thrown instanceof HostspoolError)) return thrown;
   const { code } = thrown;
+  if (answeredError(thrown.cause) === 'ILLEGAL_SASL_STATE') {
+    const message = `broker ${address} takes no login on this port, and kafka.sasl.mechanism is ${sasl.mechanism}`;
+    const hint = 'set kafka.brokers to the port of a listener with SASL, or leave kafka.sasl out';
+    return new HostspoolError('KAFKA_AUTHENTICATION', message, { hint, cause: thrown });
+  }
   if (code !== 'KAFKA_UNREACHABLE' && code !== 'KAFKA_TIMEOUT' && code !== 'KAFKA_OTHER') return thrown;
   if (!tls.enabled && (await speaksTls(address, AbortSignal.timeout(limit)))) {
     return new HostspoolError(

@@ -39,6 +39,8 @@ export interface Check {
   readonly limit: number;
   /** What it waits for, as far as it waits: `the file system of /var/lib/hostspool`. */
   readonly waitsFor: string;
+  /** What to do where that gives no answer. */
+  readonly ifSilent?: string;
   /** Rejects with a HostspoolError to fail. `signal` aborts at the limit. */
   readonly run: (signal: AbortSignal) => Promise<Outcome>;
 }

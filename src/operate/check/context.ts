@@ -15,3 +15,10 @@ export interface CheckContext {
 
 /** How long a file system may take to answer, ms. */
 export const FILE_LIMIT_MS = 5000;
+
+/** What to do about silence. */
+export const SILENT = {
+  names: 'look at the name service of this host (/etc/resolv.conf), and whether its servers answer',
+  network: 'check the address, and look for a firewall that drops packets',
+  disk: 'look for a dead mount or a disk that hangs',
+} as const;

@@ -64,13 +64,15 @@ function nameOf({ name, subject }: CheckResult): string {
   return idOf({ name, ...(subject === null ? {} : { subject }) });
 }
 
+const ANY_SILENCE = 'look whether it runs, at its load, and for a firewall that drops packets';
+
 async function bounded(check: Check, clock: Clock): Promise<Outcome> {
-  const { limit, waitsFor } = check;
+  const { limit, waitsFor, ifSilent = ANY_SILENCE } = check;
   const ending = new AbortController();
   const { promise, reject } = Promise.withResolvers<never>();
   const takeBack = clock.after(limit, () => {
     const error = new HostspoolError('CHECK_TIMEOUT', `${waitsFor} gave no answer within ${formatDuration(limit)}`, {
-      hint: 'look why it is silent: a firewall that drops packets, a dead mount, a server without load to spare',
+      hint: ifSilent,
       retryable: true,
     });
     reject(error);

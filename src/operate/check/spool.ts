@@ -18,13 +18,13 @@ import { refuseForeign } from '../../spool/refusal.ts';
 import { ROOM_FOR_RESERVE } from '../../spool/reserve.ts';
 import { readSnapshot } from '../../spool/snapshot.ts';
 import { type Check, failed, type Outcome, ok, warning } from './check.ts';
-import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
+import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
 import { filesystemKind } from './filesystem-kinds.ts';
 
 type SpoolSettings = ResolvedSettings['spool'];
 
 export function spoolChecks({ settings: { spool }, clock }: CheckContext): Check[] {
-  const common = { limit: FILE_LIMIT_MS, waitsFor: `the filesystem of ${spool.path}` };
+  const common = { limit: FILE_LIMIT_MS, waitsFor: `the filesystem of ${spool.path}`, ifSilent: SILENT.disk };
   return [
     { ...common, name: 'spool', run: () => checkSpool(spool, clock) },
     { ...common, name: 'spool.filesystem', needs: ['spool'], run: () => checkFilesystem(spool) },
@@ -97,7 +97,8 @@ export function judgeSpace({ free, size, least, taken, most }: Space): Outcome {
   const detail = { free_bytes: free, size_bytes: size, min_free_bytes: Math.round(least), max_bytes: most };
   const room = `${formatSize(free)} of ${formatSize(size)} are free`;
   if (free < ROOM_FOR_RESERVE) {
-    return failed('SPOOL_DISK_FULL', room, 'free space on the filesystem, or set spool.path to another', detail);
+    const finding = `${room}, and the spool needs ${formatSize(ROOM_FOR_RESERVE)} to begin with`;
+    return failed('SPOOL_DISK_FULL', finding, 'free space on the filesystem, or set spool.path to another', detail);
   }
   if (free < least) {
     const finding = `${room}, less than spool.min_free, ${formatSize(least)}: the spool would not grow`;

@@ -7,7 +7,7 @@ import { access, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorCode, HostspoolError } from '../../lib/errors.ts';
 import { type Check, failed, type Outcome, ok } from './check.ts';
-import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
+import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
 import { nearestDirectory } from './spool.ts';
 
 const MAGIC = 'SQLite format 3\0';
@@ -17,6 +17,7 @@ export function sqliteCheck({ settings: { sqlite } }: CheckContext): Check {
     name: 'sqlite',
     limit: FILE_LIMIT_MS,
     waitsFor: `the filesystem of ${sqlite.path}`,
+    ifSilent: SILENT.disk,
     run: () => checkSqlite(sqlite.path),
   };
 }

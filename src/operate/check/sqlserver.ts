@@ -15,7 +15,7 @@ import { LOADING_RIGHTS, nameOfRight, RETENTION_RIGHTS } from '../../sink/sqlser
 import { unreachable } from './brokers.ts';
 import { timeLeft } from './certificate-time.ts';
 import { type Check, failed, failure, type Outcome, ok, unknown, warning } from './check.ts';
-import type { CheckContext } from './context.ts';
+import { type CheckContext, SILENT } from './context.ts';
 
 /** A difference of clocks that is none, ms. */
 const CLOCK_SLACK_MS = 5000;
@@ -42,11 +42,18 @@ export class SqlServerChecks implements AsyncDisposable {
     const tcp: Check = {
       ...common,
       name: 'sqlserver.tcp',
+      ifSilent: SILENT.network,
       needs: ['sqlserver.name'],
       run: (signal) => checkTcp({ host, port }, signal),
     };
     return [
-      { ...common, name: 'sqlserver.name', waitsFor: `resolving ${host}`, run: (signal) => checkName(host, signal) },
+      {
+        ...common,
+        name: 'sqlserver.name',
+        waitsFor: `resolving ${host}`,
+        ifSilent: SILENT.names,
+        run: (signal) => checkName(host, signal),
+      },
       // Which port an instance has is asked of the browser service, with the login.
       ...(instance === undefined ? [tcp] : []),
       {
