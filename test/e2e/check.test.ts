@@ -92,7 +92,7 @@ describe('hostspool check', () => {
     expect(report.checks.filter(({ state }) => state === 'failed')).toEqual([]);
     expect(code).toBe(0);
     expect(found(report, 'group').state).toBe('ok');
-    expect(found(report, 'sqlserver.schema')).toMatchObject({ state: 'warning', code: 'SINK_SCHEMA_OLD' });
+    expect(found(report, 'sqlserver.schema')).toMatchObject({ state: 'warning', code: 'SINK_SCHEMA_MISSING' });
     const wrong = run(args, {
       ...env,
       HOSTSPOOL_KAFKA_SASL_PASSWORD: 'wrong-1',

@@ -215,7 +215,7 @@ async function explained(
   if (tls.enabled && tls.cert === undefined) {
     return new HostspoolError(
       'KAFKA_TLS',
-      `broker ${address} closed the connection after the TLS handshake: it seems to want a certificate of this client`,
+      `broker ${address} closed the connection after the TLS handshake: it wants a certificate of this client, or is no Kafka broker`,
       { hint: 'set kafka.tls.cert and kafka.tls.key to a certificate that the broker trusts', cause: thrown },
     );
   }

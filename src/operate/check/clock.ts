@@ -6,7 +6,8 @@ import { asError, HostspoolError } from '../../lib/errors.ts';
 import { readSnapshot } from '../../spool/snapshot.ts';
 import { ageInWords } from '../status-findings.ts';
 import { type Check, failed, type Outcome, ok, warning } from './check.ts';
-import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
+import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
+import { nearestDirectory } from './nearest-directory.ts';
 
 /** hostspool is younger: a clock before it was never set. */
 const EARLIEST = Date.UTC(2024, 0, 1);
@@ -14,14 +15,14 @@ const LATEST = Date.UTC(2100, 0, 1);
 /** A step of the clock that is common and harmless, ms. */
 const SLACK_MS = 5000;
 
-/** With the check of the spool before it where the mode has one. */
 export function clockCheck({ settings, clock }: CheckContext): Check {
   const hasSpool = settings.mode !== 'writer';
   return {
     name: 'clock',
     limit: FILE_LIMIT_MS,
-    waitsFor: 'the spool',
-    run: async () => judgeClock(clock.now(), hasSpool ? newestSample(settings.spool.path, clock) : null),
+    waitsFor: `the filesystem of ${settings.spool.path}`,
+    ifSilent: SILENT.disk,
+    run: async () => judgeClock(clock.now(), hasSpool ? await newestSample(settings.spool.path, clock) : null),
   };
 }
 
@@ -41,8 +42,9 @@ export function judgeClock(now: number, newest: number | null): Outcome {
 }
 
 /** null where the spool can't be read: its own check says so. */
-function newestSample(path: string, clock: CheckContext['clock']): number | null {
+async function newestSample(path: string, clock: CheckContext['clock']): Promise<number | null> {
   try {
+    await nearestDirectory(path);
     const { run, queue } = readSnapshot(path, clock);
     const times = [run?.lastSampleAt, queue?.newest?.takenAt].filter((time) => typeof time === 'number');
     return times.length === 0 ? null : Math.max(...times);

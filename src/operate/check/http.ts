@@ -13,6 +13,7 @@ import { findHolder } from '../../spool/holder.ts';
 import { timeLeft, timesOf } from './certificate-time.ts';
 import { type Check, failure, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
+import { nearestDirectory } from './nearest-directory.ts';
 
 export function httpCheck({ settings, clock }: CheckContext): Check {
   const { http, mode, spool } = settings;
@@ -24,12 +25,22 @@ export function httpCheck({ settings, clock }: CheckContext): Check {
       if (http.address === '') return ok('off');
       const certificate = checkFiles(http.tls, clock.now());
       if (certificate !== undefined && certificate.state !== 'ok') return certificate;
-      const running = mode === 'writer' ? false : findHolder(spoolFiles(spool.path), undefined).held;
+      const running = mode !== 'writer' && (await isHeld(spool.path));
       const listening = await checkAddress(http.address, running);
       const words = certificate === undefined ? '' : `, ${certificate.finding}`;
       return { ...listening, finding: `${listening.finding}${words}`, detail: { ...certificate?.detail } };
     },
   };
+}
+
+/** What is wrong with the spool, its own check says. */
+async function isHeld(path: string): Promise<boolean> {
+  try {
+    await nearestDirectory(path);
+  } catch {
+    return false;
+  }
+  return findHolder(spoolFiles(path), undefined).held;
 }
 
 /** undefined: it speaks plain HTTP. */

@@ -1,14 +1,10 @@
 /**
  * Where the spool lies or will lie: whether this user may make and write it, whether there is room, and whether its
  * filesystem is one that SQLite can trust. An agent that has it open already is no fault.
- *
- * The first look at the directory is one that can be left alone: a dead mount answers nobody, and a look that waits for
- * it would keep the whole process.
  */
-import { stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { statfs } from 'node:fs/promises';
 import type { ResolvedSettings } from '../../config/load.ts';
-import { errorCode, HostspoolError } from '../../lib/errors.ts';
+import { HostspoolError } from '../../lib/errors.ts';
 import { openSqlite } from '../../lib/sqlite.ts';
 import { formatSize } from '../../lib/units.ts';
 import { spoolFiles } from '../../spool/files.ts';
@@ -20,6 +16,7 @@ import { readSnapshot } from '../../spool/snapshot.ts';
 import { type Check, failed, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
 import { filesystemKind } from './filesystem-kinds.ts';
+import { found, nearestDirectory } from './nearest-directory.ts';
 
 type SpoolSettings = ResolvedSettings['spool'];
 
@@ -128,24 +125,4 @@ async function checkFilesystem({ path }: SpoolSettings): Promise<Outcome> {
     return warning('SPOOL_FILESYSTEM', finding, 'set spool.path to a place on a disk of this machine', detail);
   }
   return ok(name, detail);
-}
-
-/** The nearest that is there, of the directory of `path` and those above it. Waits for a mount that is dead. */
-export async function nearestDirectory(path: string): Promise<string> {
-  let nearest = dirname(path);
-  while ((await found(nearest)) === undefined && dirname(nearest) !== nearest) nearest = dirname(nearest);
-  return nearest;
-}
-
-/** undefined where there is nothing, or this user may not see whether there is. */
-async function found(path: string) {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errorCode(error) ?? '')) return undefined;
-    throw new HostspoolError('SPOOL_OPEN', `${path} can't be looked at (${errorCode(error)})`, {
-      hint: 'look at the disk or the mount',
-      cause: error,
-    });
-  }
 }

@@ -8,7 +8,7 @@ import { dirname } from 'node:path';
 import { errorCode, HostspoolError } from '../../lib/errors.ts';
 import { type Check, failed, type Outcome, ok } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
-import { nearestDirectory } from './spool.ts';
+import { nearestDirectory } from './nearest-directory.ts';
 
 const MAGIC = 'SQLite format 3\0';
 

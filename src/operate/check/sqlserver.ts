@@ -155,12 +155,12 @@ export class SqlServerChecks implements AsyncDisposable {
     if (missing.length === 0) return ok(`version ${applied.at(-1)?.version ?? 0}, which is this program’s`, detail);
     const versions = missing.map(({ version, name }) => `${version} (${name})`).join(', ');
     const finding = applied.length === 0 ? 'there are no tables of hostspool yet' : `the schema lacks ${versions}`;
+    const code = applied.length === 0 ? 'SINK_SCHEMA_MISSING' : 'SINK_SCHEMA_OLD';
     const { migrate } = this.#context.settings.writer;
     if (migrate && (await this.#inspection.rights()).get('CREATE TABLE') === true) {
-      return warning('SINK_SCHEMA_OLD', `${finding}; a writer makes them when it starts`, MIGRATE, detail);
+      return warning(code, `${finding}; a writer makes them when it starts`, MIGRATE, detail);
     }
     const why = migrate ? 'this login may not make them' : 'writer.migrate is false';
-    const code = applied.length === 0 ? 'SINK_SCHEMA_MISSING' : 'SINK_SCHEMA_OLD';
     return failed(code, `${finding}, and ${why}`, MIGRATE, detail);
   }
 
