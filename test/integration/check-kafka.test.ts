@@ -84,9 +84,9 @@ describe('a broker that is not there', () => {
 
   it('takes connections and says nothing, and the check ends all the same', async () => {
     const address = await listening(createServer());
-    const report = await agent(address, {}, {}, 1000);
+    const report = await agent(address, {}, {}, 2000);
     expectOnly(report, 'broker.login', 'KAFKA_TIMEOUT');
-    const overTls = await agent(address, { 'kafka.tls.enabled': 'true' }, {}, 1000);
+    const overTls = await agent(address, { 'kafka.tls.enabled': 'true' }, {}, 2000);
     expectOnly(overTls, 'broker.tls', 'CHECK_TIMEOUT');
   });
 

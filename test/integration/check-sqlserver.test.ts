@@ -108,7 +108,7 @@ describe('a server that is not there', () => {
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as AddressInfo;
-    const report = await writer({ flags: { 'sqlserver.port': String(port) }, limit: 1000 });
+    const report = await writer({ flags: { 'sqlserver.port': String(port) }, limit: 2000 });
     silent.close();
     expectOnly(report, 'sqlserver.login', 'SINK_TIMEOUT');
   });
