@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -69,15 +69,12 @@ describe('compose.yaml', () => {
     }
   });
 
-  it('mounts files that are there, beside the rules and dashboards of their own folders', () => {
+  it('mounts only what is there', () => {
     const sources = services.flatMap(([, { volumes = [] }]) =>
       volumes.flatMap((volume) => (typeof volume === 'string' ? [] : [volume.source])),
     );
-    const folders = ['../prometheus', '../grafana/dashboards'];
-    expect(sources.filter((source) => folders.includes(source))).toEqual(folders);
-    const others = sources.filter((source) => !folders.includes(source));
-    expect(others.length).toBeGreaterThan(4);
-    expect(others.filter((source) => !existsSync(join(DOCKER, source)) && source !== '/')).toEqual([]);
+    expect(sources).toEqual(expect.arrayContaining(['../prometheus', '../grafana/dashboards']));
+    expect(sources.filter((source) => !existsSync(resolve(DOCKER, source)))).toEqual([]);
   });
 
   it('runs the broker that the tests run against', () => {
