@@ -59,10 +59,16 @@ function kafkaProblems({ kafka }: ResolvedSettings): string[] {
   return problems;
 }
 
-/** The system's own name went through no parser; one that the contract does not take makes every sample a dead letter. */
-function hostProblems({ collect: { hostname } }: ResolvedSettings): string[] {
+/** A name that was found went through no parser; one that the contract does not take makes every sample a dead letter. */
+function hostProblems({ collect: { hostname, host_root } }: ResolvedSettings): string[] {
   if (HOSTNAME.test(hostname)) return [];
   const shown = JSON.stringify(hostname);
+  if (host_root !== '/') {
+    const found = hostname === '' ? 'names none' : `says ${shown}, which is no host name`;
+    return [
+      `collect.hostname: ${host_root}/etc/hostname ${found}, and a container’s own name is not the host’s; set one`,
+    ];
+  }
   return [`collect.hostname: the system’s, ${shown}, is not a host name of 1 to 255 characters; set one`];
 }
 

@@ -46,8 +46,12 @@ const collect = group('Sampling this host.', {
   }),
   hostname: text('a host name of 1 to 255 characters', HOSTNAME).optional().meta({
     description: 'Name under which this host reports, and the key of its messages.',
-    derived: 'the system’s host name',
+    derived: 'the system’s host name; with collect.host_root what etc/hostname under it says',
     example: 'web-1.example.com',
+  }),
+  host_root: path('the path of a directory').prefault('/').meta({
+    description:
+      'Where the root filesystem of the host to sample is seen. In a container that is given it by `/:/host:ro,rslave`: /host. /proc and /sys are read beneath it, network and mounts are those of the host’s first process.',
   }),
   details: flag().prefault(false).meta({
     description:
