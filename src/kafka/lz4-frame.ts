@@ -52,10 +52,10 @@ export function compressFrame(source: Buffer): Buffer {
   return target.subarray(0, out + 4);
 }
 
-/** Throws when what is given is no LZ4 frame, is cut off or damaged, or becomes more than `most` bytes. */
-export function decompressFrame(source: Buffer, most = Number.MAX_SAFE_INTEGER): Buffer {
+/** Throws when what is given is no LZ4 frame, is cut off or damaged, or holds more than `limit` bytes. */
+export function decompressFrame(source: Buffer, limit: number): Buffer {
   const contents: Buffer[] = [];
-  let left = most;
+  let left = limit;
   for (let position = 0; position < source.length; ) {
     const magic = source.readUInt32LE(position);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
@@ -91,7 +91,7 @@ function readHeader(source: Buffer, start: number): Header {
   return { flags, blockBytes, contentSize, end: end + 1 };
 }
 
-function readFrame(source: Buffer, start: number, most: number): { content: Buffer; end: number } {
+function readFrame(source: Buffer, start: number, limit: number): { content: Buffer; end: number } {
   const header = readHeader(source, start);
   let position = header.end;
   let content = Buffer.alloc(0);
@@ -110,7 +110,7 @@ function readFrame(source: Buffer, start: number, most: number): { content: Buff
       field >= STORED
         ? length + source.copy(content, length, position, end)
         : decompressBlock(source, position, end, content.subarray(0, length + room), length);
-    if (length > most) throw new Error('an LZ4 frame of more than is believed');
+    if (length > limit) throw new Error('the LZ4 content is larger than is believed');
     position = end;
     if ((header.flags & BLOCK_CHECKSUM) !== 0) {
       verify(source.subarray(position - size, position), source.readUInt32LE(position));

@@ -16,27 +16,27 @@ const CALL_FROM = 32;
 /** A copy of three bytes brings at most 64: no content is larger in proportion. */
 const LARGEST_RATIO = 22;
 
-/** Throws when what is given is cut off or damaged, or says that it is more than `most` bytes. */
-export function decompressSnappy(source: Buffer, most = Number.MAX_SAFE_INTEGER): Buffer {
-  if (!source.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC)) return decompressBlock(source, most);
+/** Throws at damage, and at more than `limit` bytes of content before there is memory for it. */
+export function decompressSnappy(source: Buffer, limit: number): Buffer {
+  if (!source.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC)) return decompressBlock(source, limit);
   const blocks: Buffer[] = [];
-  let left = most;
+  let left = limit;
   for (let at = FRAME_HEADER_BYTES; at + SIZE_BYTES <= source.length; ) {
     const start = at + SIZE_BYTES;
     const end = start + source.readUInt32BE(at);
     if (end > source.length) throw new Error('the Snappy frame is cut off');
     const block = decompressBlock(source.subarray(start, end), left);
-    left -= block.length;
     blocks.push(block);
+    left -= block.length;
     at = end;
   }
   return blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks);
 }
 
-function decompressBlock(source: Buffer, most: number): Buffer {
+function decompressBlock(source: Buffer, limit: number): Buffer {
   const { length, start } = contentLength(source);
-  if (length > most) throw new Error('a Snappy block of more than is believed');
   if (length > source.length * LARGEST_RATIO) throw new Error('the Snappy block is not as long as it says');
+  if (length > limit) throw new Error('the Snappy content is larger than is believed');
   const target = Buffer.allocUnsafe(length);
   const end = source.length;
   let from = start;

@@ -2,7 +2,7 @@
  * A soak: everything works undisturbed for long, and nothing of it may grow.
  *
  * Memory and descriptors are read from the kernel, and /metrics is scraped each time, as a Prometheus would. A finding is
- * a measure that rises (judge.ts), a process that ended, logged an error, left a scrape without an answer, or did less than
+ * a measure that rises (judge.ts), a process that ended, logged an error other than a sample that could not be taken, left a scrape without an answer, or did less than
  * nine tenths of its work.
  */
 import { setTimeout as delay } from 'node:timers/promises';
