@@ -201,6 +201,7 @@ export class Spool {
     }, true);
     if (stored) {
       journal.contents.appended(id, taken, monotonic);
+      this.#outlet.stored({ id, hostname: this.#options.hostname, identity, takenAt: taken, payload });
       this.#bounds.appended(size);
     } else {
       journal.owed.hole(seq, seq, this.#holeReason());
