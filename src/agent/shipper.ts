@@ -37,7 +37,7 @@ export interface Producer {
 export interface ShipperOptions {
   readonly spool: Pick<
     Spool,
-    'read' | 'notes' | 'acknowledge' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
+    'read' | 'notes' | 'acknowledge' | 'acknowledgeLone' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
   >;
   readonly producer: Producer;
   readonly topic: string;
@@ -212,6 +212,8 @@ export class Shipper {
       next_attempt_at: null,
       samples_per_second_out: round2(this.#rate.perSecond()),
     });
+    const isLone = batch.length === 1 && notes.length === 0 && !this.#finishing;
+    if (isLone && spool.acknowledgeLone(last, this.#state)) return;
     spool.acknowledge(
       last.id,
       notes.map((note) => note.id),
