@@ -83,6 +83,11 @@ export class Journal {
     return this.#begun;
   }
 
+  /** Whether it is known, without asking the file, that no sample is in it to be sent. */
+  get isEmpty(): boolean {
+    return this.#begun && this.contents.depth === 0;
+  }
+
   /** The last number of this run that was stored or is owed as a hole. */
   get settled(): number {
     return this.#settled;

@@ -73,6 +73,7 @@ export class Outlet {
       this.#handedOut = fresh.id;
       return [fresh];
     }
+    if (this.#journal.isEmpty) return [];
     for (;;) {
       const [found] = this.#journal.read((store) => this.#scan(store, limits));
       if (found === undefined) return [];

@@ -107,7 +107,8 @@ export class Owed {
     notes.delete(this.#notes);
     if (this.#lone !== undefined && this.#lone.id === this.#upTo) {
       store.raiseRun.run({ run: this.#lone.runId, acked: this.#lone.seq, last: this.#lone.seq });
-      deleted += store.deleteUpTo.run(this.#upTo).changes;
+      // It alone: whatever else might lie there has not been sent.
+      deleted += store.deleteBetween.run(this.#upTo, this.#upTo).changes;
     } else if (this.#upTo > 0) {
       for (const { run_id, seq } of store.acknowledged.all(this.#upTo)) {
         store.raiseRun.run({ run: run_id, acked: seq, last: seq });
