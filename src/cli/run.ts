@@ -8,6 +8,7 @@ import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import type { Observed } from '../ops/http-answers.ts';
 import { HttpEndpoint } from '../ops/http-endpoint.ts';
+import { tidyOnceSettled } from '../ops/idle-memory.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
 import { openNotifyChannel } from '../ops/notify.ts';
 import { processMetrics } from '../ops/process-metrics.ts';
@@ -73,7 +74,13 @@ async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: Leve
   signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
   await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
   taking = { service, endpoint, supervision };
-  await service.run(signals.stop);
+  // A writer's memory follows its load, and is collected with it.
+  const takeBack = loaded.settings.mode === 'writer' ? undefined : tidyOnceSettled(clock, log);
+  try {
+    await service.run(signals.stop);
+  } finally {
+    takeBack?.();
+  }
 }
 
 /** Who takes over new settings, and who is told of it. */

@@ -47,6 +47,7 @@ export class Outlet {
   readonly #options: OutletOptions;
   readonly #journal: Journal;
   #handedOut = 0;
+  #fresh: SpooledSample | undefined;
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -58,7 +59,21 @@ export class Outlet {
     return Math.max(this.#handedOut, this.#journal.owed.upTo);
   }
 
+  /**
+   * This sample was just stored. While it is the only one in the spool it is handed out as it is, and not read back: so
+   * it goes while Kafka is up, and reading it back is a tenth of what a sample costs.
+   */
+  stored(sample: SpooledSample): void {
+    this.#fresh = sample;
+  }
+
   read(limits: ReadLimits): readonly SpooledSample[] {
+    const fresh = this.#takeFresh();
+    if (fresh !== undefined) {
+      this.#handedOut = fresh.id;
+      return [fresh];
+    }
+    if (this.#journal.isEmpty) return [];
     for (;;) {
       const [found] = this.#journal.read((store) => this.#scan(store, limits));
       if (found === undefined) return [];
@@ -99,6 +114,15 @@ export class Outlet {
     const { run_id, seq } = sample.identity;
     this.#journal.owed.refuse(sample.id, { runId: uuidToBytes(run_id), seq, reason });
     this.#journal.write();
+  }
+
+  /** The newest sample, where it is the only one. */
+  #takeFresh(): SpooledSample | undefined {
+    const { contents, owed } = this.#journal;
+    const fresh = this.#fresh;
+    const isOnly = contents.depth === 1 && fresh?.id === contents.lastId && owed.refused === 0 && owed.upTo < fresh.id;
+    if (!isOnly) this.#fresh = undefined;
+    return this.#fresh;
   }
 
   /** The oldest samples up to the limits, or up to the first damaged one. */

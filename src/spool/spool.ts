@@ -201,6 +201,7 @@ export class Spool {
     }, true);
     if (stored) {
       journal.contents.appended(id, taken, monotonic);
+      this.#outlet.stored({ id, hostname: this.#options.hostname, identity, takenAt: taken, payload });
       this.#bounds.appended(size);
     } else {
       journal.owed.hole(seq, seq, this.#holeReason());
@@ -232,6 +233,22 @@ export class Spool {
     if (shipping !== undefined) this.#journal.saveShipping(shipping);
     this.#outlet.acknowledge(upTo, noteIds);
     this.#journal.read((store) => this.#bounds.measure(store));
+  }
+
+  /**
+   * The same for a sample that is alone in the spool, as each is while all goes well: it is deleted by the transaction
+   * of the next append instead of one of its own. Until then the tail file says that it is acknowledged: `--status` and
+   * the next start go by that, and where even that is lost it is sent again. Answers false, and does nothing, where it
+   * can't be done so.
+   */
+  acknowledgeLone(sample: SpooledSample, shipping: ShippingState): boolean {
+    const journal = this.#journal;
+    if (journal.shipping.state !== 'idle' || !journal.mayRide(sample.identity)) return false;
+    journal.acknowledgeLone(sample.id, sample.identity.seq);
+    journal.saveShipping(shipping);
+    this.#outlet.release();
+    this.#bounds.acknowledged(Buffer.byteLength(sample.payload));
+    return true;
   }
 
   /** The sending failed: nothing is with the drainer any more. */
