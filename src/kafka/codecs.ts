@@ -1,30 +1,20 @@
 /**
- * The five codecs of Kafka, made known to kafkajs, which brings gzip alone: snappy by kafkajs-snappy, LZ4 by our own
- * frame codec, Zstandard by Node's zlib. Every codec can be read, whatever `kafka.compression` says is sent.
- * Reading goes through `decompress`, not through kafkajs.
+ * The five codecs of Kafka: gzip and Zstandard by Node's zlib, Snappy and the frames of LZ4 by our own. Every codec can
+ * be read, whatever `kafka.compression` says is sent. Record batches are packed and unpacked by `compress` and
+ * `decompress`; kafkajs, which brings gzip alone, is told of the codecs for what it still reads, logs from before 0.11.
  */
 import { promisify } from 'node:util';
-import { gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
-import snappyCodec from 'kafkajs-snappy';
 import type { Settings } from '../config/schema.ts';
 import { compressFrame, decompressFrame } from './lz4-frame.ts';
 import { decompressSnappy } from './snappy.ts';
+import { SnappyPacker } from './snappy-pack.ts';
 
 /** Not among the names that Node finds in kafkajs, a CommonJS module. */
 const { CompressionCodecs } = kafkajs;
 
-/** How kafkajs speaks to a codec. */
-interface Codec {
-  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
-  decompress(buffer: Buffer): Promise<Buffer>;
-}
-
-const lz4: Codec = {
-  compress: async (encoder) => compressFrame(encoder.buffer),
-  decompress: async (buffer) => decompressFrame(buffer),
-};
-
+const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const decompressGzip = promisify(gunzip);
@@ -33,23 +23,41 @@ const decompressGzip = promisify(gunzip);
 const LARGEST_UNPACKED = 256 * 1024 * 1024;
 const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
-const zstd: Codec = {
-  compress: (encoder) => compressZstd(encoder.buffer),
-  decompress: (buffer) => decompressZstd(buffer, BOUND),
+interface Codec {
+  compress(bytes: Buffer): Buffer | Promise<Buffer>;
+  decompress(bytes: Buffer): Buffer | Promise<Buffer>;
+}
+
+const snappy = new SnappyPacker();
+
+const CODECS: Readonly<Record<number, Codec>> = {
+  [CompressionTypes.None]: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  [CompressionTypes.GZIP]: {
+    compress: (bytes) => compressGzip(bytes),
+    decompress: (bytes) => decompressGzip(bytes, BOUND),
+  },
+  [CompressionTypes.Snappy]: { compress: (bytes) => snappy.pack(bytes), decompress: decompressSnappy },
+  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: decompressFrame },
+  [CompressionTypes.ZSTD]: {
+    compress: (bytes) => compressZstd(bytes),
+    decompress: (bytes) => decompressZstd(bytes, BOUND),
+  },
 };
 
-const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
-  [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
-  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer),
-  [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
-  [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
-};
+/** Packs the records of a batch with Kafka's number of a codec. */
+export async function compress(codec: number, bytes: Buffer): Promise<Buffer> {
+  return known(codec).compress(bytes);
+}
 
-/** Unpacks what a record batch with Kafka's number of a codec holds. Throws on one that is unknown, and on damage. */
-export async function decompress(codec: number, buffer: Buffer): Promise<Buffer> {
-  const known = DECOMPRESS[codec];
-  if (known === undefined) throw new Error(`an unknown codec (${codec})`);
-  return known(buffer);
+/** Unpacks what a record batch holds. Throws on a codec that is unknown, and on damage. */
+export async function decompress(codec: number, bytes: Buffer): Promise<Buffer> {
+  return known(codec).decompress(bytes);
+}
+
+function known(codec: number): Codec {
+  const found = CODECS[codec];
+  if (found === undefined) throw new Error(`an unknown codec (${codec})`);
+  return found;
 }
 
 export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {
@@ -62,7 +70,10 @@ export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], Comp
 
 /** Makes the codecs known to kafkajs; doing so again changes nothing. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = snappyCodec;
-  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
-  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  for (const codec of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
+    CompressionCodecs[codec] = () => ({
+      compress: (encoder: { readonly buffer: Buffer }) => compress(codec, encoder.buffer),
+      decompress: (buffer: Buffer) => decompress(codec, buffer),
+    });
+  }
 }

@@ -16,7 +16,6 @@ import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
 import { Sockets } from './sockets.ts';
 import { tlsOptions } from './tls.ts';
-import { quickenVarints } from './varints.ts';
 
 export interface ConnectionOptions {
   readonly settings: Settings['kafka'];
@@ -45,7 +44,6 @@ export class KafkaConnection {
   static open(options: ConnectionOptions): KafkaConnection {
     quietIdleConnections();
     guardFrames();
-    quickenVarints();
     registerCodecs();
     const sockets = new Sockets();
     return new KafkaConnection(kafkajsConfig(options, sockets), sockets);

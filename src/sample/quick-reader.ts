@@ -118,7 +118,7 @@ export class QuickReader {
     const start = this.#at + 1;
     const end = this.#bytes.indexOf(QUOTE, start);
     if (end < 0 || this.#bytes[start - 1] !== QUOTE || this.#bytes[end + 1] !== COLON) return undefined;
-    const member = this.#members.get(this.#bytes.latin1Slice(start, end));
+    const member = this.#members.get(this.#bytes.toString('latin1', start, end));
     if (member === undefined) return undefined;
     this.#at = end + 2;
     if (before === undefined) this.#first = member;
@@ -143,7 +143,7 @@ export class QuickReader {
       const byte = bytes[at] ?? 0;
       if (byte === QUOTE) {
         this.#at = at + 1;
-        return bytes.latin1Slice(start, at);
+        return bytes.toString('latin1', start, at);
       }
       if (byte < SPACE || byte > LAST_PRINTABLE || byte === BACKSLASH) return undefined;
     }
@@ -160,7 +160,7 @@ export class QuickReader {
     if (digits !== UUID_LENGTH - UUID_DASHES.length) return undefined;
     for (const dash of UUID_DASHES) if (bytes[start + dash] !== DASH) return undefined;
     this.#at = end + 1;
-    return bytes.latin1Slice(start, end);
+    return bytes.toString('latin1', start, end);
   }
 
   #number(kind: FieldKind): number | undefined {
