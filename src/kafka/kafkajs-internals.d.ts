@@ -19,6 +19,8 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeString(value: string | null): this;
     /** Its length before it. */
     writeBytes(value: Buffer): this;
+    writeBoolean(value: boolean): this;
+    writeArray(array: readonly string[]): this;
   }
   export default Encoder;
 }
@@ -35,6 +37,7 @@ declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
     readonly Fetch: number;
     readonly Metadata: number;
     readonly JoinGroup: number;
+    readonly DescribeGroups: number;
   };
   export default apiKeys;
 }
@@ -73,7 +76,8 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt16(): number;
     readInt32(): number;
     readInt64(): bigint;
-    readString(): string | null;
+    readString(): string;
+    readBoolean(): boolean;
     readBytes(): Buffer | null;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
   }
@@ -152,8 +156,17 @@ declare module 'kafkajs/src/cluster/index.js' {
       apiKey: number,
       definition: { readonly versions: readonly string[] },
     ): (given: object) => ProtocolRequest<never>;
+    /** What it speaks, by the number of a request; null before it was asked. */
+    readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
     metadata(topics: readonly string[]): Promise<ClusterMetadata>;
-    findGroupCoordinator(request: { groupId: string }): Promise<{ coordinator: { nodeId: number } }>;
+    findGroupCoordinator(request: {
+      groupId: string;
+    }): Promise<{ coordinator: { nodeId: number; host: string; port: number } }>;
+    describeConfigs(request: {
+      resources: readonly { type: number; name: string; configNames: readonly string[] }[];
+    }): Promise<{
+      resources: readonly { configEntries: readonly { configName: string; configValue: string | null }[] }[];
+    }>;
     syncGroup(request: {
       groupId: string;
       generationId: number;
@@ -199,6 +212,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     /** What the last request for it brought; null before. */
     readonly metadata: ClusterMetadata | null;
     createBroker: (options: object) => ClusterBroker;
+    /** The one that the configuration names, once it was connected to. */
+    readonly seedBroker?: ClusterBroker;
     findBroker(options: { nodeId: number }): Promise<ClusterBroker>;
   }
 
