@@ -4,7 +4,7 @@
  * this process, and of each the least of many rounds counts: a neighbour makes rounds dearer, none cheaper. So a busy
  * machine asks for patience, not for another budget.
  *
- * When the budgets were set the four were at 1.13, 1.46, 0.74 and 2.0, within a few hundredths at a load of 44 as well.
+ * When the budgets were set the four were at 1.13, 1.46, 0.74 and 2.0, within a few hundredths, at a load of 44.
  * What is left is slack for other versions of V8; whoever exceeds one has lost an optimisation, or has a reason to
  * write here. Without the quick reader the first is at 2.0; with kafkajs' encoder and packer the third at 3.1.
  */
