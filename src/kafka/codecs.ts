@@ -20,7 +20,7 @@ const decompressZstd = promisify(zstdDecompress);
 const decompressGzip = promisify(gunzip);
 
 /** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
-const LARGEST_UNPACKED = 256 * 1024 * 1024;
+export const LARGEST_UNPACKED = 256 * 1024 * 1024;
 const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
 interface Codec {
@@ -36,8 +36,11 @@ const CODECS: Readonly<Record<number, Codec>> = {
     compress: (bytes) => compressGzip(bytes),
     decompress: (bytes) => decompressGzip(bytes, BOUND),
   },
-  [CompressionTypes.Snappy]: { compress: (bytes) => snappy.pack(bytes), decompress: decompressSnappy },
-  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: decompressFrame },
+  [CompressionTypes.Snappy]: {
+    compress: (bytes) => snappy.pack(bytes),
+    decompress: (bytes) => decompressSnappy(bytes, LARGEST_UNPACKED),
+  },
+  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: (bytes) => decompressFrame(bytes, LARGEST_UNPACKED) },
   [CompressionTypes.ZSTD]: {
     compress: (bytes) => compressZstd(bytes),
     decompress: (bytes) => decompressZstd(bytes, BOUND),
@@ -68,9 +71,14 @@ export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], Comp
   zstd: CompressionTypes.ZSTD,
 };
 
-/** Makes the codecs known to kafkajs; doing so again changes nothing. */
+/** Makes the codecs known to kafkajs, which unpacks logs of old formats; doing so again changes nothing. */
 export function registerCodecs(): void {
-  for (const codec of [CompressionTypes.Snappy, CompressionTypes.LZ4, CompressionTypes.ZSTD] as const) {
+  for (const codec of [
+    CompressionTypes.GZIP,
+    CompressionTypes.Snappy,
+    CompressionTypes.LZ4,
+    CompressionTypes.ZSTD,
+  ] as const) {
     CompressionCodecs[codec] = () => ({
       compress: (encoder: { readonly buffer: Buffer }) => compress(codec, encoder.buffer),
       decompress: (buffer: Buffer) => decompress(codec, buffer),
