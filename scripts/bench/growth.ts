@@ -59,7 +59,7 @@ function fill(path: string, size: number): void {
     .filter((name) => !['id', 'created_at', 'event_id'].includes(name));
   const copy = database.prepare(
     `INSERT INTO server_metrics (event_id, ${columns.join(', ')})
-     SELECT substr(event_id, 1, 6) || randomblob(10), ${columns.join(', ')} FROM server_metrics LIMIT ?`,
+     SELECT CAST(substr(event_id, 1, 6) || randomblob(10) AS BLOB), ${columns.join(', ')} FROM server_metrics LIMIT ?`,
   );
   const count = database.prepare<[], number>('SELECT count(*) FROM server_metrics').pluck();
   database.pragma('cache_size = -200000');
