@@ -21,11 +21,11 @@ const decompressGzip = promisify(gunzip);
 
 /** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
 export const LARGEST_UNPACKED = 256 * 1024 * 1024;
-const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
 interface Codec {
   compress(bytes: Buffer): Buffer | Promise<Buffer>;
-  decompress(bytes: Buffer): Buffer | Promise<Buffer>;
+  /** Throws on more than `most` bytes. */
+  decompress(bytes: Buffer, most: number): Buffer | Promise<Buffer>;
 }
 
 const snappy = new SnappyPacker();
@@ -34,16 +34,16 @@ const CODECS: Readonly<Record<number, Codec>> = {
   [CompressionTypes.None]: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
   [CompressionTypes.GZIP]: {
     compress: (bytes) => compressGzip(bytes),
-    decompress: (bytes) => decompressGzip(bytes, BOUND),
+    decompress: (bytes, maxOutputLength) => decompressGzip(bytes, { maxOutputLength }),
   },
   [CompressionTypes.Snappy]: {
     compress: (bytes) => snappy.pack(bytes),
-    decompress: (bytes) => decompressSnappy(bytes, LARGEST_UNPACKED),
+    decompress: decompressSnappy,
   },
-  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: (bytes) => decompressFrame(bytes, LARGEST_UNPACKED) },
+  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: decompressFrame },
   [CompressionTypes.ZSTD]: {
     compress: (bytes) => compressZstd(bytes),
-    decompress: (bytes) => decompressZstd(bytes, BOUND),
+    decompress: (bytes, maxOutputLength) => decompressZstd(bytes, { maxOutputLength }),
   },
 };
 
@@ -52,9 +52,9 @@ export async function compress(codec: number, bytes: Buffer): Promise<Buffer> {
   return known(codec).compress(bytes);
 }
 
-/** Unpacks what a record batch holds. Throws on a codec that is unknown, and on damage. */
-export async function decompress(codec: number, bytes: Buffer): Promise<Buffer> {
-  return known(codec).decompress(bytes);
+/** Unpacks what a record batch holds. Throws on a codec that is unknown, on damage, and on more than `most` bytes. */
+export async function decompress(codec: number, bytes: Buffer, most: number = LARGEST_UNPACKED): Promise<Buffer> {
+  return known(codec).decompress(bytes, most);
 }
 
 function known(codec: number): Codec {

@@ -72,13 +72,15 @@ declare module 'kafkajs/src/protocol/error.js' {
 
 declare module 'kafkajs/src/protocol/decoder.js' {
   class Decoder {
+    readonly buffer: Buffer;
+    offset: number;
     constructor(buffer: Buffer);
     readInt16(): number;
     readInt32(): number;
     readInt64(): bigint;
     readString(): string;
     readBoolean(): boolean;
-    readBytes(): Buffer | null;
+    readBytes(length?: number): Buffer | null;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
   }
   export default Decoder;
@@ -142,6 +144,12 @@ declare module 'kafkajs/src/cluster/index.js' {
   interface Connection {
     /** None before the first connect. */
     readonly socket?: { destroy(error: Error): void };
+  }
+  export interface ProduceAnswer {
+    readonly topics: readonly {
+      readonly topicName: string;
+      readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+    }[];
   }
   export interface ClusterBroker {
     /** One connection for fetches, one for everything else. */

@@ -8,7 +8,7 @@
  */
 import { Partitioners } from 'kafkajs';
 import type Cluster from 'kafkajs/src/cluster/index.js';
-import type { ClusterBroker, PartitionMetadata } from 'kafkajs/src/cluster/index.js';
+import type { ClusterBroker, PartitionMetadata, ProduceAnswer } from 'kafkajs/src/cluster/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
@@ -53,7 +53,7 @@ export async function produce(cluster: Cluster, request: ProduceRequest): Promis
     await Promise.all(
       byLeader(topic, cluster.findTopicPartitionMetadata(topic), messages).map(async ([leader, partitions]) => {
         const broker = await cluster.findBroker({ nodeId: String(leader) });
-        await produceTo(broker, request, partitions);
+        assertAcknowledged(await produceTo(broker, request, partitions), topic, partitions);
       }),
     );
   } catch (error) {
@@ -66,7 +66,7 @@ async function produceTo(
   broker: ClusterBroker,
   { topic, timeout, timestamp, compression }: ProduceRequest,
   partitions: readonly PartitionMessages[],
-): Promise<void> {
+): Promise<ProduceAnswer> {
   const given: ProtocolRequest<never> = broker.lookupRequest(
     apiKeys.Produce,
     requests.Produce,
@@ -85,7 +85,17 @@ async function produceTo(
     }
     return encoder;
   };
-  await broker.connectionPool.send({ ...given, request: { ...given.request, encode } });
+  return broker.connectionPool.send<ProduceAnswer>({ ...given, request: { ...given.request, encode } });
+}
+
+/** An answer that says nothing of a partition is no acknowledgement: kafkajs looks only for what was refused. */
+function assertAcknowledged({ topics }: ProduceAnswer, topic: string, partitions: readonly PartitionMessages[]): void {
+  const named = topics.filter(({ topicName }) => topicName === topic).flatMap((each) => each.partitions);
+  const acknowledged = new Set(named.filter(({ errorCode }) => errorCode === 0).map(({ partition }) => partition));
+  const silent = partitions.find(({ partition }) => !acknowledged.has(partition));
+  if (silent === undefined) return;
+  const message = `a broker answered and said nothing of partition ${silent.partition} of topic ${topic}`;
+  throw new HostspoolError('KAFKA_OTHER', message, { retryable: true });
 }
 
 /** The messages of each partition, in their order, under the broker that leads it. */

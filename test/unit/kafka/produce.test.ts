@@ -38,8 +38,13 @@ async function readRequest(leader: string, bytes: Buffer): Promise<Request> {
   return { leader, bytes, partitions: await Promise.all(partitions.map(read)) };
 }
 
+function acknowledged({ partitions }: Request, answered: (partition: number) => boolean) {
+  const named = partitions.map(({ partition }) => ({ partition, errorCode: 0 }));
+  return { topics: [{ topicName: 'metrics', partitions: named.filter(({ partition }) => answered(partition)) }] };
+}
+
 /** Partitions 0, 2, 4 … led by broker 1, the others by broker 2. */
-function clusterOf(partitions: number, refusal?: Error, version = 7) {
+function clusterOf(partitions: number, refusal?: Error, answered = (partition: number) => partition >= 0, version = 7) {
   const requested: Request[] = [];
   let refreshed = 0;
   const metadata: PartitionMetadata[] = Array.from({ length: partitions }, (_, partitionId) => ({
@@ -67,7 +72,9 @@ function clusterOf(partitions: number, refusal?: Error, version = 7) {
         send: async ({ request }: ProtocolRequest<never>) => {
           if (refusal !== undefined) throw refusal;
           const encoder = await request.encode?.();
-          requested.push(await readRequest(nodeId, encoder?.buffer ?? Buffer.alloc(0)));
+          const read = await readRequest(nodeId, encoder?.buffer ?? Buffer.alloc(0));
+          requested.push(read);
+          return acknowledged(read, answered);
         },
       },
     }),
@@ -161,9 +168,19 @@ describe('a produce request', () => {
   });
 
   it('is refused for a broker that knows no record batches', async () => {
-    const { cluster, requests: sent } = clusterOf(1, undefined, 2);
+    const { cluster, requests: sent } = clusterOf(1, undefined, undefined, 2);
     await expect(send(cluster, messagesOf(['web-1']))).rejects.toMatchObject({ type: 'UNSUPPORTED_VERSION' });
     expect(sent).toEqual([]);
+  });
+
+  it('is not acknowledged by an answer that says nothing of one of its partitions', async () => {
+    const { cluster } = clusterOf(4, undefined, (partition) => partition !== 3);
+    const keys = Array.from({ length: 50 }, (_, n) => `host-${n}`);
+    await expect(send(cluster, messagesOf(keys))).rejects.toMatchObject({
+      code: 'KAFKA_OTHER',
+      retryable: true,
+      message: expect.stringContaining('partition 3'),
+    });
   });
 
   it('does not send to a partition of which nothing is known', async () => {
