@@ -4,6 +4,7 @@ import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
 import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
+import { favourThroughput } from '../lib/throughput.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import type { Observed } from '../ops/http-answers.ts';
@@ -97,6 +98,7 @@ function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog
     case 'local':
       return LocalMode.open(settings, clock, log);
     case 'writer':
+      favourThroughput();
       return openWriter(settings, clock, log);
   }
 }

@@ -17,7 +17,6 @@ import { guardFrames } from './frame-guard.ts';
 import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
 import { Sockets } from './sockets.ts';
-import { quickenVarints } from './varints.ts';
 
 export interface ConnectionOptions {
   readonly settings: Settings['kafka'];
@@ -52,7 +51,6 @@ export class KafkaConnection {
     quietIdleConnections();
     guardFrames();
     guardLengths();
-    quickenVarints();
     registerCodecs();
     const sockets = new Sockets();
     const { access = new KafkaAccess(options.settings, options.log) } = options;

@@ -293,11 +293,11 @@ export class Spool {
     return snapshot;
   }
 
-  /** Upkeep between two samples, to be called every few seconds. */
-  maintain(): void {
+  /** Upkeep between two samples, to be called every few seconds. Answers how many bytes the filesystem got back. */
+  maintain(): number {
     const { purpose, clock } = this.#options;
     const journal = this.#journal;
-    if (this.#closed) return;
+    if (this.#closed) return 0;
     this.#age.observe();
     this.#bounds.observe();
     this.#look();
@@ -307,11 +307,14 @@ export class Spool {
     }
     if (!journal.begun || !journal.owed.isEmpty) journal.write();
     if (purpose === 'agent') this.#trimmer.expire();
-    journal.read((store) => {
+    const [given = 0] = journal.read((store) => {
       if (journal.contents.depth === 0 && journal.begun && this.#tail.isOpen) forgetEndedRuns(store);
-      checkpoint(store, this.#bounds.low ? 0 : giveBack(store, clock));
+      const bytes = this.#bounds.low ? 0 : giveBack(store, clock);
+      checkpoint(store, bytes);
       this.#bounds.measure(store);
+      return bytes;
     });
+    return given;
   }
 
   /** Closes it, once. Clean: the run ends in order. Otherwise nothing is written: it is as if the process had died. */
