@@ -8,13 +8,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { executable, type LogLine } from '../support/executable.ts';
+import type { LogLine } from '../support/executable.ts';
 import { Resources } from './resources.ts';
 
 export type Ending = 'killed' | 'stopped' | 'by itself';
 
 export interface StormProcessOptions {
   readonly name: string;
+  /** What runs first; `use` changes it. */
+  readonly executable: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Where its log goes. */
@@ -37,6 +39,7 @@ export class StormProcess {
   readonly #log: number;
   readonly #findings: string[] = [];
   readonly #resources: Resources;
+  #executable: string;
   readonly #waiting = new Set<(line: LogLine) => void>();
   #child: ChildProcess | undefined;
   #closed: Promise<number | null> = Promise.resolve(null);
@@ -47,6 +50,7 @@ export class StormProcess {
   constructor(options: StormProcessOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#executable = options.executable;
     this.#log = openSync(options.log, 'a');
     this.#resources = new Resources(options.name);
   }
@@ -68,14 +72,24 @@ export class StormProcess {
     return [...this.#findings, ...this.#resources.findings()];
   }
 
+  get executable(): string {
+    return this.#executable;
+  }
+
+  /** What the next start runs. */
+  use(executable: string): void {
+    this.#executable = executable;
+  }
+
   start(): void {
     if (this.#child !== undefined || this.#over) return;
     this.#starts++;
     this.#expected = undefined;
     const { args, env = {} } = this.#options;
-    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', executable] : [executable];
-    const [program = '', ...before] = tied;
-    const child = spawn(program, [...before, ...args, '--log.format=json'], {
+    const program = this.#executable;
+    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', program] : [program];
+    const [command = '', ...before] = tied;
+    const child = spawn(command, [...before, ...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

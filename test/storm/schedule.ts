@@ -36,6 +36,9 @@ const RESTS: Readonly<Record<TargetKind, readonly [number, number]>> = {
   writer: [3000, 15_000],
   'agent link': [5000, 20_000],
   'writer link': [5000, 20_000],
+  'agent disk': [15_000, 60_000],
+  'agent clock': [5000, 25_000],
+  'writer clock': [5000, 25_000],
   broker: [12_000, 40_000],
   database: [3000, 12_000],
   topic: [2000, 10_000],
@@ -51,6 +54,9 @@ export function makeSchedule(shape: StormShape, faults: readonly Fault[]): Lane[
     ['broker', 1],
     ['database', 1],
     ['topic', 1],
+    ['agent disk', shape.agents],
+    ['agent clock', shape.agents],
+    ['writer clock', shape.writers],
   ];
   return targets.flatMap(([on, count]) => {
     const ofKind = faults.filter((fault) => fault.on === on);

@@ -5,9 +5,11 @@
  * itself failed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { executable } from '../support/executable.ts';
 import { audit, type Evidence, type Finding } from './audit.ts';
 import type { StormDatabase } from './database.ts';
-import { FAULTS } from './faults/index.ts';
+import type { Fault } from './fault.ts';
+import { FAULTS, LOST_LOG_FAULTS } from './faults/index.ts';
 import { quieten } from './quiet.ts';
 import { Random } from './random.ts';
 import { type Lane, makeSchedule, type StormShape } from './schedule.ts';
@@ -19,11 +21,21 @@ export interface StormOptions extends StormShape {
   readonly openDatabase: (directory: string, writers: number) => Promise<StormDatabase>;
   /** Told what happens while it happens. */
   readonly say: (line: string) => void;
+  /** What agents and writers run; build/hostspool where left out. */
+  readonly executable?: string;
+  /** The same in another version. */
+  readonly otherVersion?: string;
+  /** What goes wrong beside the database: everything that may cost nothing, or logs that lose messages. */
+  readonly part?: StormPart;
   /** Ends the storm before its time; quiet and audit follow. */
   readonly stop?: AbortSignal;
   /** Alters the evidence before the audit, to try the auditor. */
   readonly sabotage?: (evidence: Evidence) => Evidence;
 }
+
+export type StormPart = 'everything' | 'lost logs';
+
+const PARTS: Readonly<Record<StormPart, readonly Fault[]>> = { everything: FAULTS, 'lost logs': LOST_LOG_FAULTS };
 
 export interface StormReport {
   readonly findings: readonly Finding[];
@@ -47,8 +59,8 @@ export interface StormReport {
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { durationMs, say } = options;
-  await using world = await StormWorld.open(options);
-  const schedule = makeSchedule(options, [...FAULTS, ...world.database.faults]);
+  await using world = await StormWorld.open({ executable, ...options });
+  const schedule = makeSchedule(options, [...PARTS[options.part ?? 'everything'], ...world.database.faults]);
   const over = AbortSignal.any([
     AbortSignal.timeout(durationMs),
     ...(options.stop === undefined ? [] : [options.stop]),

@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto';
 import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
-import { withAdmin } from '../support/broker.ts';
+import { createTopic, withAdmin } from '../support/broker.ts';
 import { readTopic } from '../support/topic-reader.ts';
-import type { DeadLetter, TopicCopy, TopicMessage } from './evidence.ts';
+import type { DeadLetter, TopicCopy, TopicMessage, TopicNote } from './evidence.ts';
 import type { LedgerBook } from './ledger.ts';
 import { POISON, type Poison } from './poison.ts';
 import type { Random } from './random.ts';
@@ -20,12 +20,17 @@ export class Traffic implements AsyncDisposable {
   readonly topic: string;
   readonly #bootstrap: string;
   readonly #ledger: LedgerBook;
+  readonly #config: Readonly<Record<string, string>>;
   #producer: Producer | undefined;
   #poison = 0;
+  #madeAnew = 0;
+  #cutShort = 0;
   #plain = 0;
 
-  constructor(bootstrap: string, topic: string, ledger: LedgerBook) {
+  /** `config`: of the topic, should it be made anew. */
+  constructor(bootstrap: string, topic: string, ledger: LedgerBook, config: Readonly<Record<string, string>>) {
     this.topic = topic;
+    this.#config = config;
     this.#bootstrap = bootstrap;
     this.#ledger = ledger;
   }
@@ -105,9 +110,32 @@ export class Traffic implements AsyncDisposable {
     return new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
   }
 
+  /** Deletes what lies below these offsets, as retention does. */
+  async cutShort(offsets: ReadonlyMap<number, number>): Promise<void> {
+    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+    await this.#persist(() =>
+      withAdmin(this.#bootstrap, (admin) => admin.deleteTopicRecords({ topic: this.topic, partitions })),
+    );
+    this.#cutShort++;
+  }
+
+  /** Deletes the topic and makes one of the same name. */
+  async makeAnew(partitions: number): Promise<void> {
+    await withAdmin(this.#bootstrap, async (admin) => {
+      await admin.deleteTopics({ topics: [this.topic] });
+      while ((await admin.listTopics()).includes(this.topic)) await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    await this.#persist(() => createTopic(this.#bootstrap, this.topic, { partitions, config: this.#config }));
+    this.#madeAnew++;
+  }
+
   async copy(): Promise<TopicCopy> {
     const ends = await this.ends();
-    const messages = (await readTopic(this.#bootstrap, this.topic)).map(
+    return { ends, messages: await this.messages(), madeAnew: this.#madeAnew, cutShort: this.#cutShort };
+  }
+
+  async messages(): Promise<TopicMessage[]> {
+    return (await this.#persist(() => readTopic(this.#bootstrap, this.topic))).map(
       ({ partition, offset, value, headers }): TopicMessage => {
         const poison = headers[POISON_HEADER];
         const sample = poison === undefined ? (JSON.parse(value) as Record<string, unknown>) : {};
@@ -118,10 +146,10 @@ export class Traffic implements AsyncDisposable {
           run_id: (sample.run_id as string | undefined) ?? null,
           seq: (sample.seq as number | undefined) ?? null,
           poison: poison === undefined ? null : Number(poison),
+          notes: (sample.notes as TopicNote[] | undefined) ?? [],
         };
       },
     );
-    return { ends, messages };
   }
 
   async deadLetters(): Promise<DeadLetter[]> {

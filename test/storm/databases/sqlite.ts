@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
+import { gapOf, type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
 import type { DatabaseCopy } from '../evidence.ts';
 import type { Fault } from '../fault.ts';
 
@@ -72,6 +72,7 @@ export class SqliteStormDatabase implements StormDatabase {
         ended: row.ended as string | null,
         reasons: reasonsOf(row),
       })),
+      gaps: database.all('SELECT hex(run_id) AS run_id, first_seq, last_seq, reason FROM seq_gaps').map(gapOf),
       hosts: database.all('SELECT hostname, samples, received, lost, missing FROM hosts') as never,
       offsets: new Map(
         offsets.map((row) => [Number(row.partition_id), { next: Number(row.next_offset), epoch: Number(row.epoch) }]),

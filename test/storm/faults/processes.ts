@@ -116,6 +116,22 @@ const killedAtLoad: Fault = {
   },
 };
 
+/** To the other version and, the next time, back. */
+function upgraded(on: 'agent' | 'writer'): Fault {
+  return {
+    name: `${on} is replaced by another version`,
+    on,
+    run: async (context) => {
+      const { world, random, note } = context;
+      if (world.otherVersion === undefined) return note('skipped: there is one version only');
+      const process = of(world, on, context.target);
+      await (random.chance(0.5) ? process.stop() : process.kill9());
+      process.use(process.executable === world.executable ? world.otherVersion : world.executable);
+      await startAgainAfter(process, random.integer(0, 2000), context);
+    },
+  };
+}
+
 export const PROCESS_FAULTS: readonly Fault[] = [
   killed('agent'),
   frozen('agent'),
@@ -128,4 +144,6 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   killedWhileFrozen('writer'),
   restarted('writer'),
   killedAtLoad,
+  upgraded('agent'),
+  upgraded('writer'),
 ];

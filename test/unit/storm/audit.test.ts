@@ -62,7 +62,7 @@ describe('the auditor of a storm', () => {
   });
 
   it('wants the last line of a killed run accounted for unless the tail file shows that its append had not begun', () => {
-    expect(checksOf(withRun(FIRST_RUN, { lastUnbegun: false }))).toEqual(new Set(['account', 'absent']));
+    expect(checksOf(withRun(FIRST_RUN, { lastUnbegun: false }))).toEqual(new Set(['account', 'absent', 'reason']));
   });
 
   it('finds a sample that arrived although its append had not begun', () => {
