@@ -10,7 +10,7 @@
  * write does it again; all of it can be repeated. Where the very first cannot be committed, the run goes on in memory
  * and in the tail file until one can.
  */
-import { uuidToBytes } from '../sample/identity.ts';
+import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
 import type { Bounds } from './bounds.ts';
 import { Contents } from './contents.ts';
 import type { GuardedStore } from './guarded-store.ts';
@@ -53,6 +53,8 @@ export class Journal {
   #begun = false;
   #settled = 0;
   #interval: number;
+  /** Earlier runs that were in the file when this one was begun in it. */
+  #runsBefore: ReadonlySet<string> = new Set();
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class Journal {
     this.#guard.open();
     const begun = this.write();
     ports.reached('open:begun');
-    if (spool.purpose === 'agent') tail.begin(this.runId, begun);
+    if (spool.purpose === 'agent') tail.begin(this.runId, begun, this.#runsBefore);
     ports.reached('open:settled');
   }
 
@@ -97,7 +99,7 @@ export class Journal {
   reopenTail(): void {
     const { tail } = this.#options;
     if (tail.isOpen || !tail.open()) return;
-    tail.begin(this.runId, false);
+    tail.begin(this.runId, false, this.#runsBefore);
     this.#begun = false;
   }
 
@@ -220,7 +222,7 @@ export class Journal {
     const { tail, spool } = this.#options;
     if (!this.#begun && spool.purpose === 'agent') {
       this.contents.began(this.runId, spool.hostname);
-      tail.settle(this.#settled);
+      tail.settle(this.#settled, this.#runsBefore);
     }
     this.#begun = true;
     this.owed.paid();
@@ -231,7 +233,9 @@ export class Journal {
     const { spool, tail } = this.#options;
     const { hostname, purpose, clock, log } = spool;
     const current = purpose === 'agent' ? this.runId : undefined;
-    settleEarlierRuns(store, notes, { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at, log });
+    const tails = [...tail.kept, ...tail.earlier];
+    settleEarlierRuns(store, notes, { tails, current, bootId: clock.bootId(), hostname, at, log });
+    this.#runsBefore = new Set(store.runs().map(({ run_id }) => uuidFromBytes(run_id)));
     store.setState.run('spool_id', this.#id);
     store.reserveIds(this.contents.lastId);
     if (purpose !== 'agent') return;
