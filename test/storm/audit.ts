@@ -118,7 +118,8 @@ function auditRun(run: LedgerRun, { database, topic }: Evidence): Finding[] {
     say('uncertain', 'the account calls its tail uncertain; no fault explains it');
   const ended = run.last ? null : run.ending === 'killed' ? 'unclean' : 'clean';
   const mayBeUnclean = run.uncertain && ended === 'clean' && account.ended === 'unclean';
-  if (account.ended !== ended && !mayBeUnclean)
+  const mayBeOpen = run.untold && account.ended === null;
+  if (account.ended !== ended && !mayBeUnclean && !mayBeOpen)
     say('ending', `the account says it ended ${account.ended}, it should be ${ended}`);
   return findings;
 }

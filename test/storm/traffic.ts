@@ -114,7 +114,11 @@ export class Traffic implements AsyncDisposable {
   async cutShort(offsets: ReadonlyMap<number, number>): Promise<void> {
     const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
     await this.#persist(() =>
-      withAdmin(this.#bootstrap, (admin) => admin.deleteTopicRecords({ topic: this.topic, partitions })),
+      withAdmin(this.#bootstrap, async (admin) => {
+        // kafkajs looks for the leaders among what it has heard of.
+        await admin.fetchTopicOffsets(this.topic);
+        await admin.deleteTopicRecords({ topic: this.topic, partitions });
+      }),
     );
     this.#cutShort++;
   }
