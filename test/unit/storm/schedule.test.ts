@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAULTS } from '../../storm/faults/index.ts';
+import { FAULTS, LOST_LOG_FAULTS } from '../../storm/faults/index.ts';
 import { growth } from '../../storm/resources.ts';
 import { makeSchedule, type StormShape } from '../../storm/schedule.ts';
 
@@ -24,7 +24,14 @@ describe('the schedule of a storm', () => {
   });
 
   it('has no two faults of one name', () => {
-    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length);
+    for (const faults of [FAULTS, LOST_LOG_FAULTS]) {
+      expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length);
+    }
+  });
+
+  it('leaves the writers and the ways to the broker alone where logs lose messages', () => {
+    const planned = makeSchedule(shape, LOST_LOG_FAULTS).filter(({ faults }) => faults.length > 0);
+    expect(new Set(planned.map(({ on }) => on))).toEqual(new Set(['agent', 'topic']));
   });
 });
 
