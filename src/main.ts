@@ -1,10 +1,11 @@
 /** argv to a command, errors to an exit code; nothing else. */
-import { printError, runCli } from './cli/cli.ts';
+import { outputFailed, printError, runCli } from './cli/cli.ts';
+
+const args = process.argv.slice(2);
 
 // Whoever read our output is gone (`hostspool tail | head`): that is an end, not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  process.exit(error.code === 'EPIPE' ? 0 : outputFailed(error, args));
 });
 
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
@@ -17,7 +18,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 /** How long what is still under way may take to end by itself once the command is over, ms. */
 const LINGER_MS = 1000;
 
-void runCli(process.argv.slice(2)).then((code) => {
+void runCli(args).then((code) => {
   process.exitCode = code;
   // A file system call that never returns (a dead mount) would keep the process for ever, in process.exit too.
   setTimeout(() => process.kill(process.pid, 'SIGTERM'), LINGER_MS).unref();

@@ -5,7 +5,7 @@ import { describeError } from '../ops/log.ts';
 import { configCommand } from './config.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { drainCommand } from './drain.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { exitCodeOf } from './exit-codes.ts';
 import { hostsCommand } from './hosts.ts';
 import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
@@ -43,10 +43,21 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await parser.parseAsync();
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    printError(error);
-    // To monitoring 2 is critical: a status that could not be told is unknown.
-    return isMonitoring(args) && exitCodeOf(error) === EXIT.usage ? EXIT_CODES.unknown : exitCodeOf(error);
+    return failed(error, args);
   }
+}
+
+/** Standard output takes nothing more (a full disk behind a redirection): says so, and answers the exit code. */
+export function outputFailed(error: Error, args: readonly string[]): number {
+  const message = `the output could not be written: ${error.message}`;
+  const hint = 'look at where it is redirected to: a full disk, most often';
+  return failed(new HostspoolError('OUTPUT_FAILED', message, { hint }), args);
+}
+
+function failed(error: unknown, args: readonly string[]): number {
+  printError(error);
+  // To monitoring 1 is a warning and 2 critical: a status that could not be told is unknown.
+  return isMonitoring(args) ? EXIT_CODES.unknown : exitCodeOf(error);
 }
 
 /** yargs' own errors (an unknown argument, a missing value) are named so. */

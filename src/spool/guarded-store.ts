@@ -10,7 +10,8 @@
  *                           any change made ─▶ ok┘  └ any failure (not logged again)
  *
  * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
- * could not even be opened, the next attempt opens it.
+ * could not even be opened, the next attempt opens it. Only a recovery, which reads the whole file, is not repeated at
+ * each use: it rests for a multiple of the time that it took.
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -41,6 +42,9 @@ export interface GuardedStoreOptions {
   readonly opened: (store: Store) => void;
 }
 
+/** A recovery that failed is tried again after so many times what it took: at most a twentieth of a core goes into it. */
+const RECOVERY_REST = 19;
+
 export class GuardedStore {
   readonly #options: GuardedStoreOptions;
   #store: Store | undefined;
@@ -48,6 +52,8 @@ export class GuardedStore {
   #closed = false;
   #displaced = false;
   #logChecked = false;
+  /** No recovery before this, by the monotonic clock. */
+  #recoverableFrom = Number.NEGATIVE_INFINITY;
 
   constructor(options: GuardedStoreOptions) {
     this.#options = options;
@@ -178,6 +184,8 @@ export class GuardedStore {
 
   #recover(cause: Error): boolean {
     const { files, ports, clock, log, tails } = this.#options;
+    const began = clock.monotonic();
+    if (began < this.#recoverableFrom) return false;
     const first = this.#failing !== 'damaged';
     if (first)
       log.error(
@@ -190,6 +198,8 @@ export class GuardedStore {
       return true;
     } catch (error) {
       if (faultOf(error) === undefined) throw error;
+      const ended = clock.monotonic();
+      this.#recoverableFrom = ended + RECOVERY_REST * (ended - began);
       if (first) log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });
       return false;
     }

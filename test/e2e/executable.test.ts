@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname } from 'node:path';
@@ -26,6 +27,32 @@ describe('the executable', () => {
     expect(readdirSync(tmpdir()).filter((name) => name.includes('hostspool') && name.endsWith('.node'))).toEqual(
       before,
     );
+  });
+
+  it.each([
+    [['--version'], 1],
+    [['--help'], 1],
+    [['config'], 1],
+    [['sample', '--json'], 1],
+    [['status'], 3],
+    [['status', '--json'], 3],
+  ])('says so when what it prints finds no room: %j', (args, code) => {
+    using scratch = new Scratch();
+    const full = openSync('/dev/full', 'w');
+    try {
+      const env = { HOME: scratch.path, HOSTSPOOL_KAFKA_BROKERS: '127.0.0.1:9' };
+      const result = spawnSync(executable, args, { cwd: scratch.path, env, stdio: ['ignore', full, 'pipe'] });
+      const said = String(result.stderr);
+      if (args.join() === 'status') expect(said).toContain('[SPOOL_MISSING]');
+      else
+        expect(said).toContain(
+          'the output could not be written: ENOSPC: no space left on device, write [OUTPUT_FAILED]',
+        );
+      expect(said).not.toContain('    at ');
+      expect(result.status).toBe(code);
+    } finally {
+      closeSync(full);
+    }
   });
 
   it('knows nothing of the folder it was built in, so that two builds are the same bytes', () => {

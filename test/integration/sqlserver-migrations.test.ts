@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../src/lib/clock.ts';
 import { type Log, silentLog } from '../../src/lib/log.ts';
-import { MIGRATIONS, type Migration } from '../../src/sink/sqlserver/migrations.ts';
+import type { Migration } from '../../src/sink/migration.ts';
+import { MIGRATIONS } from '../../src/sink/sqlserver/migrations.ts';
 import { Migrator } from '../../src/sink/sqlserver/migrator.ts';
 import { ensureSqlServerSchema } from '../../src/sink/sqlserver/schema-check.ts';
 import { SqlServerFixture } from '../support/sqlserver-fixture.ts';

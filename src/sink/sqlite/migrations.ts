@@ -9,13 +9,7 @@ import offsets from '../../../sql/sqlite/0003-offsets.sql';
 import views from '../../../sql/sqlite/0004-views.sql';
 import { HostspoolError } from '../../lib/errors.ts';
 import type { SqliteDatabase } from '../../lib/sqlite.ts';
-
-export interface Migration {
-  /** 1, 2, 3 …; a number is never used again for anything else. */
-  readonly version: number;
-  readonly name: string;
-  readonly sql: string;
-}
+import type { Migration } from '../migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'server-metrics', sql: serverMetrics },

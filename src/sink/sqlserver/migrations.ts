@@ -4,13 +4,7 @@ import accounts from '../../../sql/0002-accounts.sql';
 import offsets from '../../../sql/0003-offsets.sql';
 import views from '../../../sql/0004-views.sql';
 import roles from '../../../sql/roles.sql';
-
-export interface Migration {
-  /** 1, 2, 3 …; a number is never used again for anything else. */
-  readonly version: number;
-  readonly name: string;
-  readonly sql: string;
-}
+import type { Migration } from '../migration.ts';
 
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'server-metrics', sql: serverMetrics },

@@ -13,9 +13,10 @@
 import type { Clock } from '../../lib/clock.ts';
 import { HostspoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Migration } from '../migration.ts';
 import type { SqlServerSettings } from './connection-settings.ts';
 import { toldByServer } from './errors.ts';
-import { batchesOf, MIGRATIONS, type Migration } from './migrations.ts';
+import { batchesOf, MIGRATIONS } from './migrations.ts';
 import { SqlServer } from './server.ts';
 import type { Session } from './session.ts';
 import { createDatabaseText, migrationBatchText, STATEMENTS } from './statements.ts';

@@ -11,7 +11,16 @@ import { GROUP, type StormWorld, TOPIC } from '../world.ts';
 /** Until the brokers have what was on its way when the agents were cut off. */
 const ARRIVED_AFTER_MS = 1000;
 
-const loadedUpTo = (world: StormWorld) => world.database.offsets({ group: GROUP, topic: TOPIC });
+/** The database may be away at the moment: it comes back by itself. */
+async function loadedUpTo({ database }: StormWorld): Promise<ReadonlyMap<number, number>> {
+  for (;;) {
+    try {
+      return await database.offsets({ group: GROUP, topic: TOPIC });
+    } catch {
+      await delay(200);
+    }
+  }
+}
 
 /** Dead or stopped in order, and started again when `action` is done. */
 async function withoutWriters({ world, random, pause }: FaultContext, action: () => Promise<void>): Promise<void> {

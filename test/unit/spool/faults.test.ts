@@ -421,4 +421,27 @@ describe('a damaged file', () => {
     expect(fixture.seqs()).toEqual([1, 2, 6]);
     expect(notesOf(spool)).toMatchObject([{ first_seq: 3, last_seq: 5, reason: 'spool_unwritable' }]);
   });
+
+  it('rests after a recovery that failed, for nineteen times what it took', () => {
+    const spool = fixture.open();
+    let recoveries = 0;
+    fixture.ports.recover = () => {
+      recoveries++;
+      fixture.clock.pass(1000);
+      throw faultWith('ENOSPC');
+    };
+    writesFail('SQLITE_CORRUPT');
+    const attempt = () => {
+      spool.append(spool.identify(), 0, '{}');
+      return recoveries;
+    };
+    expect(attempt()).toBe(1);
+    fixture.clock.pass(18_999);
+    expect(attempt()).toBe(1);
+    fixture.clock.pass(1);
+    expect(attempt()).toBe(2);
+    expect(attempt()).toBe(2);
+    writesFail(undefined);
+    expect(appendSamples(spool, 1)).toHaveLength(1);
+  });
 });
