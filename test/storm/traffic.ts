@@ -14,7 +14,8 @@ import type { Random } from './random.ts';
 
 /** Header of poison, so that it is known again wherever it turns up. */
 export const POISON_HEADER = 'storm-poison';
-const RETRIES = 60;
+/** A broker that starts on a busy machine takes its time. */
+const PERSIST_MS = 300_000;
 
 export class Traffic implements AsyncDisposable {
   readonly topic: string;
@@ -33,6 +34,11 @@ export class Traffic implements AsyncDisposable {
     this.#config = config;
     this.#bootstrap = bootstrap;
     this.#ledger = ledger;
+  }
+
+  /** How often the topic was deleted and made again. */
+  get madeAnew(): number {
+    return this.#madeAnew;
   }
 
   async sendPoison(count: number, random: Random): Promise<void> {
@@ -169,11 +175,12 @@ export class Traffic implements AsyncDisposable {
 
   /** The broker is being killed all the while: tries again until it answers. */
   async #persist<Result>(action: () => Promise<Result>): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
+    const giveUpAt = performance.now() + PERSIST_MS;
+    for (;;) {
       try {
         return await action();
       } catch (error) {
-        if (attempt === RETRIES) throw error;
+        if (performance.now() > giveUpAt) throw error;
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     }

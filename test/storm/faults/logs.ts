@@ -48,13 +48,18 @@ async function withoutAgents(world: StormWorld, action: () => Promise<void>): Pr
   }
 }
 
-/** These messages go. Where nothing of their partition was ever read, a run may seem to begin before the group did. */
-function excuse(world: StormWorld, gone: readonly TopicMessage[], loaded: ReadonlyMap<number, number>, fault: string) {
-  const reason = fault === expired.name ? 'expired_in_kafka' : 'topic_recreated';
-  for (const message of gone) {
-    const reasons = loaded.has(message.partition) ? [reason] : [reason, 'before_first_contact'];
-    world.ledger.excuseMessage(message, { fault, reasons });
-  }
+/** Where both befall a log before it is read, only one can be seen; and a group that read nothing yet knows neither. */
+const REASONS = ['expired_in_kafka', 'topic_recreated', 'before_first_contact'];
+
+/** Of these messages, those that no writer can have loaded: they go, and what is in them. */
+function unread(world: StormWorld, messages: readonly TopicMessage[], loaded: ReadonlyMap<number, number>) {
+  // The offsets may still be those of the log before; then no message is known to have been read.
+  const isOfThisLog = world.traffic.madeAnew === 0;
+  return messages.filter(({ partition, offset }) => !isOfThisLog || offset >= (loaded.get(partition) ?? 0));
+}
+
+function excuse(world: StormWorld, gone: readonly TopicMessage[], fault: string) {
+  for (const message of gone) world.ledger.excuseMessage(message, { fault, reasons: REASONS });
 }
 
 const expired: Fault = {
@@ -66,17 +71,15 @@ const expired: Fault = {
       const { world, random, note } = context;
       const loaded = await loadedUpTo(world);
       const messages = await world.traffic.messages();
+      const left = unread(world, messages, loaded);
       const cuts = new Map<number, number>();
-      for (const { partition, offset } of messages) {
-        const next = loaded.get(partition) ?? 0;
-        if (offset >= next && (!cuts.has(partition) || random.chance(0.5))) cuts.set(partition, offset + 1);
+      for (const { partition, offset } of left) {
+        if (!cuts.has(partition) || random.chance(0.5)) cuts.set(partition, offset + 1);
       }
-      const gone = messages.filter(({ partition, offset }) => {
-        return offset >= (loaded.get(partition) ?? 0) && offset < (cuts.get(partition) ?? 0);
-      });
+      const gone = left.filter(({ partition, offset }) => offset < (cuts.get(partition) ?? 0));
       note(`${gone.length} messages of ${cuts.size} partitions`);
       if (cuts.size === 0) return;
-      excuse(world, gone, loaded, expired.name);
+      excuse(world, gone, expired.name);
       await world.traffic.cutShort(cuts);
     }),
 };
@@ -91,9 +94,9 @@ const madeAnew: Fault = {
         const loaded = await loadedUpTo(world);
         const messages = await world.traffic.messages();
         // Writers that run may still load some of them; then they are rows.
-        const gone = messages.filter(({ partition, offset }) => offset >= (loaded.get(partition) ?? 0));
-        note(`${gone.length} messages had not been read when its end began`);
-        excuse(world, gone, loaded, madeAnew.name);
+        const gone = unread(world, messages, loaded);
+        note(`${gone.length} messages may not have been read when its end began`);
+        excuse(world, gone, madeAnew.name);
         await world.traffic.makeAnew(await world.traffic.partitions());
       });
     // Under the running writers, or while they are away.
