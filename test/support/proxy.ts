@@ -199,6 +199,8 @@ export function hostAndPort(address: string): { host: string; port: number } {
  * bound in some seconds, or given up and bound anew, could be taken by any connection meanwhile.
  */
 const PORTS = { first: 15_000, last: 32_000 } as const;
+/** Ports are chosen before any of them is bound: none is given twice. */
+const given = new Set<number>();
 
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -211,6 +213,8 @@ export async function freePort(): Promise<number> {
     });
     if (!isFree) continue;
     await new Promise((resolve) => server.close(resolve));
+    if (given.has(port)) continue;
+    given.add(port);
     return port;
   }
 }
