@@ -18,9 +18,16 @@ describe('the schedule of a storm', () => {
 
   it('has a lane for each target and, in ten minutes, every fault', () => {
     const lanes = makeSchedule(shape, FAULTS);
-    expect(lanes.map(({ on }) => on).filter((on) => on === 'agent')).toHaveLength(4);
+    expect(lanes.filter(({ on }) => on === 'agent link')).toHaveLength(4);
     const planned = new Set(lanes.flatMap(({ faults }) => faults.map(({ fault }) => fault.name)));
     expect([...planned].sort()).toEqual(FAULTS.map(({ name }) => name).sort());
+  });
+
+  it('leaves one agent and one writer alive all the time where it is long', () => {
+    const killed = (durationMs: number, kind: string) =>
+      makeSchedule({ ...shape, durationMs }, FAULTS).filter(({ on }) => on === kind).length;
+    expect([killed(600_000, 'agent'), killed(600_000, 'writer')]).toEqual([3, 2]);
+    expect([killed(60_000, 'agent'), killed(60_000, 'writer')]).toEqual([4, 3]);
   });
 
   it('has no two faults of one name', () => {
