@@ -209,12 +209,13 @@ function auditTopic({ ledger, database, topic }: Evidence): Finding[] {
   );
   const last = new Map<string, number>();
   const seen = new Set<string>();
+  const elsewhere = inSeveralPartitions(topic);
   for (const { partition, offset, event_id, run_id, seq, poison } of topic.messages) {
     if (event_id === null || run_id === null || seq === null || poison !== null) continue;
     const where = `partition ${partition}, offset ${offset}`;
     if (taken.get(event_id) !== `${run_id} ${seq}`)
       findings.push(found('unknown message', `${where}: nobody took ${event_id}`));
-    if (seen.has(event_id)) continue;
+    if (seen.has(event_id) || elsewhere.has(event_id)) continue;
     seen.add(event_id);
     const key = `${partition} ${run_id}`;
     const before = last.get(key) ?? 0;
@@ -233,6 +234,18 @@ function auditTopic({ ledger, database, topic }: Evidence): Finding[] {
   if (database.holes > 0 && topic.madeAnew === 0 && topic.cutShort === 0)
     findings.push(found('hole', `${database.holes} holes of the log are on record; it has none`));
   return findings;
+}
+
+/** Sent again after its key had moved with a partition that was added: no offset tells which of the two came first. */
+function inSeveralPartitions({ messages }: TopicCopy): ReadonlySet<string> {
+  const partitionOf = new Map<string, number>();
+  const several = new Set<string>();
+  for (const { event_id, partition } of messages) {
+    if (event_id === null) continue;
+    if ((partitionOf.get(event_id) ?? partition) !== partition) several.add(event_id);
+    partitionOf.set(event_id, partition);
+  }
+  return several;
 }
 
 /** All poison is there with its reason, and nothing but poison. */

@@ -71,8 +71,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 say(`storm of ${minutes} minutes, seed ${shape.seed}: ${again}`);
-const otherVersion = await buildVariant('other', { version: OTHER_VERSION });
-const executable = build === undefined ? undefined : await buildVariant(`${values.sabotage}`, { edits: build.edits });
+// A build without a protection is not replaced by one that has it.
+const made =
+  build === undefined
+    ? { otherVersion: await buildVariant('other', { version: OTHER_VERSION }) }
+    : { executable: await buildVariant(`${values.sabotage}`, { edits: build.edits }) };
 const alteration = SABOTAGES[values.sabotage as Sabotage];
 const report = await runStorm({
   ...shape,
@@ -82,8 +85,7 @@ const report = await runStorm({
   part: values.part,
   say,
   stop: stop.signal,
-  // A build without a protection is not replaced by one that has it.
-  ...(executable === undefined ? { otherVersion } : { executable }),
+  ...made,
   ...(alteration === undefined ? {} : { sabotage: alteration }),
 });
 for (const line of reportLines(report)) say(line);

@@ -94,6 +94,17 @@ describe('the auditor of a storm', () => {
     expect(checksOf({ ...storm, deadLetters })).toEqual(new Set(['dead letter']));
   });
 
+  it('takes no repeat in another partition for the first of its kind', () => {
+    const storm = aStorm();
+    const { messages, ends } = storm.topic;
+    const repeat = messages.find(({ seq }) => seq === 1) as (typeof messages)[number];
+    const later = messages.find(({ seq }) => seq === 4) as (typeof messages)[number];
+    const moved = [later, repeat].map((message, offset) => ({ ...message, partition: 1, offset }));
+    const topic = { ...storm.topic, messages: [...moved, ...messages], ends: new Map([...ends, [1, 2]]) };
+    const offsets = new Map([...storm.database.offsets, [1, { next: 2, epoch: 0 }] as const]);
+    expect(audit({ ...storm, topic, database: { ...storm.database, offsets } })).toEqual([]);
+  });
+
   it('finds a message in the topic that nobody took', () => {
     const storm = aStorm();
     const [first, ...rest] = storm.topic.messages;
