@@ -38,6 +38,13 @@ export interface DebOptions {
 const CONFFILES = ['/etc/default/hostspool', '/etc/default/hostspool-writer', '/etc/hostspool/hostspool.yaml'];
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 const DOCUMENTS = '/usr/share/doc/hostspool';
+const SHARED = '/usr/share/hostspool';
+/** Rules and dashboards, under the same paths as in packaging/. */
+const MONITORING = [
+  'prometheus/hostspool.rules.yml',
+  'grafana/dashboards/pipeline.json',
+  'grafana/dashboards/fleet.json',
+];
 
 export function buildDeb(options: DebOptions): void {
   const tree = join(options.work, 'tree');
@@ -83,6 +90,8 @@ function writeFiles({ root, edition, maintainer, commands }: DebOptions, write: 
   write(`${DOCUMENTS}/changelog.gz`, zipped(source('CHANGELOG.md')));
   write(`${DOCUMENTS}/changelog.Debian.gz`, zipped(debianChangelog(edition, maintainer)));
   write(`${DOCUMENTS}/operations.md.gz`, zipped(source('docs/operations.md')));
+  write(`${DOCUMENTS}/monitoring.md.gz`, zipped(source('docs/monitoring.md')));
+  for (const path of MONITORING) write(`${SHARED}/${path}`, source(`packaging/${path}`));
 }
 
 /** The commented example; the spool's path is set, so that `hostspool --status` finds the service's from any shell. */

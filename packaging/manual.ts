@@ -53,7 +53,7 @@ export function commandPage(commands: readonly CommandNode[], edition: Edition):
     item(bold('SIGHUP'), 'Read the settings again; those that are live take effect.'),
     section('Exit status'),
     item('0', 'All well.'),
-    item('1', 'It failed.'),
+    item('1', marked('It failed. `hostspool check`: a check failed; warnings are 0.')),
     item('2', 'The command line or the settings are wrong.'),
     item('3', 'Refused: another process holds the spool, or there is none; writers are still running.'),
     paragraph(

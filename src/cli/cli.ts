@@ -2,6 +2,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeError } from '../ops/log.ts';
+import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { drainCommand } from './drain.ts';
@@ -18,7 +19,7 @@ import { tailCommand } from './tail.ts';
 
 /** In the order of the help; the manual page and the completions are made from them too. */
 export const commands: readonly CommandModule[] = [
-  ...[runCommand, statusCommand, sampleCommand, configCommand, drainCommand, tailCommand],
+  ...[runCommand, statusCommand, checkCommand, sampleCommand, configCommand, drainCommand, tailCommand],
   ...[lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand],
 ];
 

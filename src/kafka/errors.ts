@@ -9,6 +9,7 @@
  * `retryable` says whether it can pass without anybody changing anything; a person must act on the others. The spool
  * is kept in either case.
  */
+import { connectionWords } from '../lib/connection-words.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
 
@@ -220,17 +221,6 @@ function meaning(known: Meaning, context: ErrorContext, cause: unknown, detail =
   });
 }
 
-const CONNECTION_CODES: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there (connection refused)',
-  ENOTFOUND: 'there is no such host name',
-  EAI_AGAIN: 'the host name cannot be resolved at the moment',
-  EHOSTUNREACH: 'there is no route to the host',
-  ENETUNREACH: 'there is no route to its network',
-  ETIMEDOUT: 'the connection timed out',
-  ECONNRESET: 'the connection was reset',
-  EPIPE: 'the connection was closed',
-};
-
 function connectionError(error: KafkaJsError, context: ErrorContext, cause: unknown): HostspoolError | undefined {
   const broker = typeof error.broker === 'string' ? error.broker : context.brokers.join(', ');
   if (typeof error.code === 'string') {
@@ -238,7 +228,7 @@ function connectionError(error: KafkaJsError, context: ErrorContext, cause: unkn
       const { says, hint } = describeTlsProblem(error.code, error.message);
       return new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${broker}: ${says}`, { hint, cause });
     }
-    const says = CONNECTION_CODES[error.code];
+    const says = connectionWords(error.code);
     if (says !== undefined) return unreachable(`broker ${broker} cannot be reached: ${says}`, cause);
   }
   switch (error.name) {

@@ -20,6 +20,8 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     ensureAvailable(length: number): void;
     writeVarInt(value: number): this;
     writeUVarInt(value: number): Encoder;
+    writeBoolean(value: boolean): this;
+    writeArray(array: readonly string[]): this;
     writeVarLong(value: unknown): Encoder;
     static sizeOfVarInt(value: number): number;
     static sizeOfVarLong(value: unknown): number;
@@ -34,7 +36,12 @@ declare module 'kafkajs/src/loggers/index.js' {
 }
 
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
-  const apiKeys: { readonly Fetch: number; readonly Metadata: number; readonly JoinGroup: number };
+  const apiKeys: {
+    readonly Fetch: number;
+    readonly Metadata: number;
+    readonly JoinGroup: number;
+    readonly DescribeGroups: number;
+  };
   export default apiKeys;
 }
 
@@ -66,6 +73,7 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt32(): number;
     readInt64(): bigint;
     readString(): string;
+    readBoolean(): boolean;
     readBytes(): Buffer | null;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
   }
@@ -163,8 +171,17 @@ declare module 'kafkajs/src/cluster/index.js' {
       apiKey: number,
       definition: { readonly versions: readonly string[] },
     ): (given: object) => ProtocolRequest<never>;
+    /** What it speaks, by the number of a request; null before it was asked. */
+    readonly versions: Readonly<Record<number, { readonly maxVersion: number }>> | null;
     metadata(topics: readonly string[]): Promise<ClusterMetadata>;
-    findGroupCoordinator(request: { groupId: string }): Promise<{ coordinator: { nodeId: number } }>;
+    findGroupCoordinator(request: {
+      groupId: string;
+    }): Promise<{ coordinator: { nodeId: number; host: string; port: number } }>;
+    describeConfigs(request: {
+      resources: readonly { type: number; name: string; configNames: readonly string[] }[];
+    }): Promise<{
+      resources: readonly { configEntries: readonly { configName: string; configValue: string | null }[] }[];
+    }>;
     syncGroup(request: {
       groupId: string;
       generationId: number;
@@ -210,6 +227,8 @@ declare module 'kafkajs/src/cluster/index.js' {
     /** What the last request for it brought; null before. */
     readonly metadata: ClusterMetadata | null;
     createBroker: (options: object) => ClusterBroker;
+    /** The one that the configuration names, once it was connected to. */
+    readonly seedBroker?: ClusterBroker;
     findBroker(options: { nodeId: number }): Promise<ClusterBroker>;
   }
 

@@ -55,6 +55,18 @@ export class Permissions {
     this.secure();
   }
 
+  /** Throws what `prepare` would throw, and changes nothing. */
+  inspect(): void {
+    const directory = dirname(this.#files.database);
+    const nearest = nearestExisting(directory);
+    this.#refused(nearest, () => {
+      // With the dot the system says of a file that it is no directory.
+      accessSync(`${nearest}/.`, constants.W_OK | constants.X_OK);
+      if (nearest === directory) accessSync(directory, constants.R_OK);
+    });
+    for (const file of Object.values(this.#files)) this.#checkFile(file);
+  }
+
   /** Makes the database file, empty, if it is missing: SQLite would make it with another mode. */
   create(): void {
     const { database } = this.#files;

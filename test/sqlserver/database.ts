@@ -88,6 +88,11 @@ export class TestDatabase implements AsyncDisposable {
     return this.#server.use((session) => session.batch(statement, ACCEPTANCE_STATEMENTS[statement]));
   }
 
+  /** A text that is not one of the suite's own statements. */
+  ask(step: string, text: string): Promise<SqlRow[]> {
+    return this.#server.use((session) => session.batch(step, text));
+  }
+
   /** A connection of its own, for what takes several statements. */
   async connect(): Promise<TestConnection> {
     const session = await this.#server.acquire();

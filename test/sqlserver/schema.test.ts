@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/lib/log.ts';
+import { SqlServerInspection } from '../../src/sink/sqlserver/inspection.ts';
 import { batchesOf, MIGRATIONS } from '../../src/sink/sqlserver/migrations.ts';
 import { Migrator } from '../../src/sink/sqlserver/migrator.ts';
+import { LOADING_RIGHTS, RETENTION_RIGHTS } from '../../src/sink/sqlserver/rights.ts';
 import { ensureSqlServerSchema } from '../../src/sink/sqlserver/schema-check.ts';
 import { SqlServer } from '../../src/sink/sqlserver/server.ts';
 import { clock, missing, TestDatabase } from './database.ts';
@@ -87,6 +89,21 @@ describe.skipIf(missing !== undefined)(
       expect((row.timestamp as Date).toISOString()).toBe('2026-05-01T12:00:00.123Z');
       const age = Date.now() - (row.created_at as Date).getTime();
       expect(Math.abs(age)).toBeLessThan(10 * 60_000);
+    });
+
+    it('answers what `hostspool check` asks', async () => {
+      const inspection = new SqlServerInspection(database.settings, silentLog, clock);
+      try {
+        await inspection.logIn();
+        expect(await inspection.database()).toMatchObject({ isReadOnly: false });
+        // This login may do everything: it made the database.
+        const rights = await inspection.rights();
+        expect([...rights].filter(([, has]) => has !== true)).toEqual([]);
+        expect(rights.size).toBe(LOADING_RIGHTS.length + RETENTION_RIGHTS.length + 1);
+        expect(await inspection.mayMakeDatabases()).toBe(true);
+      } finally {
+        await inspection.close();
+      }
     });
 
     it('is refused untouched when a newer build made it', async () => {

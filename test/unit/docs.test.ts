@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { renderMetrics, renderSettings } from '../../scripts/docs.ts';
 import { settingEntries } from '../../src/config/catalog.ts';
+import { CHECKS } from '../../src/operate/check/catalog.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -25,6 +26,13 @@ describe('docs/settings.md', () => {
 describe('docs/metrics.md', () => {
   it('is what `npm run docs` makes of the catalog now', () => {
     expect(read('docs/metrics.md') === renderMetrics(), 'stale: run npm run docs').toBe(true);
+  });
+});
+
+describe('docs/check-json.md', () => {
+  it('has every check, as the catalogue describes it', () => {
+    const rows = [...read('docs/check-json.md').matchAll(/^\| `([a-z_.]+)` \| [^|]+ \| (.+) \|$/gm)];
+    expect(rows.map(([, name, says]) => [name, says])).toEqual(Object.entries(CHECKS));
   });
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commandNodes, runnable } from '../../packaging/command-tree.ts';
 import { bashCompletion, zshCompletion } from '../../packaging/completions.ts';
-import { installedSettings } from '../../packaging/deb.ts';
+import { buildDeb, installedSettings } from '../../packaging/deb.ts';
 import { commandPage, settingsPage } from '../../packaging/manual.ts';
 import { commands } from '../../src/cli/cli.ts';
 import { settingEntries } from '../../src/config/catalog.ts';
@@ -99,6 +99,33 @@ describe('the installed settings file', () => {
     const { settings, sources } = loadSettings({ flags: { config: file }, env: {} });
     expect(settings.spool.path).toBe('/var/lib/hostspool/spool.db');
     expect([...sources.values()].filter(({ kind }) => kind !== 'default')).toHaveLength(1);
+  });
+});
+
+describe.skipIf(!here('dpkg-deb'))('the package', () => {
+  it('has the alert rules and the dashboards, as they lie in packaging/', () => {
+    const output = join(scratch, 'hostspool.deb');
+    buildDeb({
+      root,
+      executable: '/bin/true',
+      architecture: 'amd64',
+      edition: { ...edition, debianVersion: '1.2.3-1', epoch: 1_769_817_600 },
+      maintainer: 'nobody <nobody@example.invalid>',
+      commands: nodes,
+      compression: ['-Znone'],
+      work: join(scratch, 'work'),
+      output,
+    });
+    const unpacked = join(scratch, 'unpacked');
+    expect(spawnSync('dpkg-deb', ['--extract', output, unpacked]).status).toBe(0);
+    for (const path of [
+      'prometheus/hostspool.rules.yml',
+      'grafana/dashboards/pipeline.json',
+      'grafana/dashboards/fleet.json',
+    ]) {
+      const installed = readFileSync(join(unpacked, 'usr/share/hostspool', path));
+      expect(installed.equals(readFileSync(join(root, 'packaging', path))), path).toBe(true);
+    }
   });
 });
 

@@ -3,6 +3,7 @@
  * can be found in the server's own views and traces; docs/sqlserver.md says what each of them means.
  */
 import { loadBatch } from './load-batch.ts';
+import { rightsText } from './rights.ts';
 import { createTableText, STAGING_TABLES } from './staging-tables.ts';
 
 const OFFSETS = 'partition_id, epoch, next_offset, evidence_timestamp, evidence_sha256, began_at';
@@ -36,6 +37,13 @@ END;`,
   'begin-migration': 'SET XACT_ABORT ON;\nBEGIN TRANSACTION;',
   'commit-migration': 'COMMIT TRANSACTION;',
   'list-hosts': `SELECT ${HOSTS} FROM dbo.hosts ORDER BY hostname;`,
+  'check-database': `SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(60)) AS updateability,
+  (SELECT d.is_read_committed_snapshot_on FROM sys.databases AS d WHERE d.name = DB_NAME()) AS snapshot,
+  CAST(SYSUTCDATETIME() AS DATETIME2(3)) AS utc_now;`,
+  'check-encryption': `SELECT CAST(c.encrypt_option AS NVARCHAR(40)) AS encrypt_option
+FROM sys.dm_exec_connections AS c WHERE c.session_id = @@SPID;`,
+  'check-rights': rightsText(),
+  'check-server-rights': `SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'CREATE ANY DATABASE') AS [CREATE ANY DATABASE];`,
 } as const;
 
 /** Statements with parameters. */

@@ -45,6 +45,11 @@ export class Connection {
     this.#number = number;
   }
 
+  /** Whether what the client sent came through TLS. */
+  get isEncrypted(): boolean {
+    return this.server.records[this.#number - 1]?.encrypted ?? false;
+  }
+
   async *run(request: SqlRequest, signal: AbortSignal): AsyncGenerator<Result> {
     const names = stepNames(request.sql);
     if (names.length === 0) {

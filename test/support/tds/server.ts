@@ -46,6 +46,8 @@ export interface TdsServerOptions {
 export interface Rights {
   readonly createTables: boolean;
   readonly createDatabases: boolean;
+  /** Of those on tables that `hostspool check` asks about, by their names: `INSERT on runs`. Only told, not enforced. */
+  readonly denied?: readonly string[];
 }
 
 /** What became of one connection; kept for tests to look at. */
@@ -77,6 +79,9 @@ export class TdsServer implements AsyncDisposable {
   readonly surprises: Error[] = [];
   readonly finishesWithoutClient: boolean;
   rights: Rights;
+  /** What it tells of itself when it is asked; nothing is done differently. */
+  readOnly = false;
+  clockAhead = 0;
   encryption: EncryptionPolicy;
   user: string;
   password: string;

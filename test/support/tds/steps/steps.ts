@@ -2,6 +2,7 @@
 import type { Batch } from '../connection.ts';
 import type { ResultSet } from '../tokens.ts';
 import { BENCH_STEPS } from './bench-steps.ts';
+import { CHECK_STEPS } from './check-steps.ts';
 import { LOAD_STEPS } from './load-steps.ts';
 import { READ_STEPS } from './read-steps.ts';
 import { SCHEMA_STEPS } from './schema-steps.ts';
@@ -24,5 +25,6 @@ export const STEPS: Readonly<Record<string, Step>> = {
   ...LOAD_STEPS,
   ...READ_STEPS,
   ...SCHEMA_STEPS,
+  ...CHECK_STEPS,
   ...BENCH_STEPS,
 };

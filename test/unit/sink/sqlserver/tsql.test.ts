@@ -5,8 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { queryText } from '../../../../packaging/grafana/fleet.ts';
 import { createDatabaseText, STATEMENTS } from '../../../../src/sink/sqlserver/statements.ts';
 import { ACCEPTANCE_STATEMENTS } from '../../../sqlserver/statements.ts';
+import { contextOf, questions } from '../../../support/fleet-questions.ts';
+import { expandMacros } from '../../../support/grafana-macros.ts';
 
 const root = join(import.meta.dirname, '../../../..');
 const linter = join(root, '../shared/tools/tsql-lint');
@@ -68,8 +71,9 @@ describe.skipIf(available !== true)(`T-SQL${available === true ? '' : ` (skipped
     expect(verdict, verdict.output).toMatchObject({ code: 0 });
   });
 
-  it('of the acceptance suite has none', async ({ skip }) => {
-    const verdict = await lint(Object.values(ACCEPTANCE_STATEMENTS));
+  it('of the acceptance suite has none, the queries of the fleet dashboard among it', async ({ skip }) => {
+    const queries = questions(0).map(({ query }) => expandMacros(queryText(query), contextOf(0)));
+    const verdict = await lint([...Object.values(ACCEPTANCE_STATEMENTS), ...queries]);
     skip(verdict.code === 2, verdict.output);
     expect(verdict, verdict.output).toMatchObject({ code: 0 });
   });

@@ -1,0 +1,63 @@
+/** How far a broker can be reached before Kafka is spoken, in the product's words; lib/reach.ts does it. */
+import type { Settings } from '../config/schema.ts';
+import { errorCode, HostspoolError } from '../lib/errors.ts';
+import { reachTls, splitAddress, type TlsFacts } from '../lib/reach.ts';
+import { tlsOptions } from './tls.ts';
+import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
+
+/** Rejects with KAFKA_TLS; what the certificate says is in the message. */
+export async function reachBrokerTls(
+  settings: Settings['kafka'],
+  address: string,
+  signal: AbortSignal,
+): Promise<TlsFacts> {
+  let facts: TlsFacts;
+  try {
+    facts = await reachTls(splitAddress(address), tlsOptions(settings.tls) ?? {}, signal);
+  } catch (error) {
+    throw signal.aborted ? error : noHandshake(address, error);
+  }
+  if (facts.problem === undefined) return facts;
+  const { says, hint } = describeTlsProblem(facts.problem, facts.problem);
+  throw new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${address}: ${says}${told(facts)}`, { hint });
+}
+
+/** Whether TLS is spoken there, with whatever certificate. */
+export async function speaksTls(address: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await reachTls(splitAddress(address), {}, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The fact about the certificate that the problem is about. */
+function told({ problem, certificate: { issuer, names, subject, validFrom, validTo } }: TlsFacts): string {
+  switch (problem) {
+    case 'CERT_HAS_EXPIRED':
+      return ` (on ${day(validTo)})`;
+    case 'CERT_NOT_YET_VALID':
+      return ` (from ${day(validFrom)} on)`;
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return ` (${names === '' ? subject : names})`;
+    default:
+      return ` (issued by “${issuer}”)`;
+  }
+}
+
+function noHandshake(address: string, error: unknown): HostspoolError {
+  const code = errorCode(error) ?? '';
+  // The connection was there: what ends it now does not like how it began.
+  const { says, hint } = isTlsCode(code)
+    ? describeTlsProblem(code, String((error as Error).message))
+    : {
+        says: 'it ended the connection during the handshake, so this port does not seem to speak TLS',
+        hint: 'set kafka.tls.enabled to false, or kafka.brokers to the port of a TLS listener',
+      };
+  return new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${address}: ${says}`, { hint, cause: error });
+}
+
+export function day(ms: number): string {
+  return Number.isNaN(ms) ? 'an unknown day' : new Date(ms).toISOString().slice(0, 10);
+}
