@@ -100,6 +100,7 @@ export class StormProcess {
     });
     let torn = 0;
     let lines = 0;
+    let saidStopped = false;
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (text) => {
       writeSync(this.#log, `${text}\n`);
       let line: LogLine;
@@ -112,6 +113,7 @@ export class StormProcess {
       if (torn > 0) this.#findings.push(`${this.name} wrote a line that is not JSON, and went on`);
       torn = 0;
       lines++;
+      saidStopped = line.event === 'agent_stopped' || line.event === 'writer_stopped';
       this.#options.onLine?.(line);
       for (const waiting of this.#waiting) waiting(line);
     });
@@ -119,7 +121,7 @@ export class StormProcess {
       child.once('close', (code, signal) => {
         writeSync(this.#log, `${JSON.stringify({ event: 'storm_process_ended', code, signal, stderr })}\n`);
         this.#child = undefined;
-        this.#ended(code, signal, stderr, lines);
+        this.#ended(code, signal, stderr, lines === 0 || saidStopped);
         resolve(code);
       });
     });
@@ -127,13 +129,14 @@ export class StormProcess {
     if (child.pid !== undefined) this.#resources.follow(child.pid);
   }
 
-  #ended(code: number | null, signal: NodeJS.Signals | null, stderr: string, lines: number): void {
+  #ended(code: number | null, signal: NodeJS.Signals | null, stderr: string, mayTerminate: boolean): void {
     const ending = this.#expected ?? 'by itself';
     this.#resources.ended();
     this.#options.onEnd?.(ending);
-    // Told to stop before it had begun to listen for it: then the signal itself ends it, and nothing was begun.
-    const wasStarting = signal === 'SIGTERM' && lines === 0;
-    if (ending === 'stopped' && code !== 0 && !wasStarting) {
+    // Told to stop before it had begun to listen for it: then the signal itself ends it, and nothing was begun. Or all
+    // was over, and on a busy machine something did not go away in time: then it signals itself.
+    const wasNothing = signal === 'SIGTERM' && mayTerminate;
+    if (ending === 'stopped' && code !== 0 && !wasNothing) {
       this.#findings.push(`${this.name} ended with ${code ?? signal} when it was stopped: ${stderr.slice(0, 500)}`);
     }
     if (ending !== 'by itself') return;

@@ -61,15 +61,15 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { durationMs, say } = options;
   await using world = await StormWorld.open({ executable, ...options });
   const schedule = makeSchedule(options, [...PARTS[options.part ?? 'everything'], ...world.database.faults]);
+  const counts = new Map<string, number>();
+  await world.start();
+  const began = performance.now();
+  const tell = (line: string) => say(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   const over = AbortSignal.any([
     AbortSignal.timeout(durationMs),
     ...(options.stop === undefined ? [] : [options.stop]),
   ]);
-  const counts = new Map<string, number>();
-  const began = performance.now();
-  const tell = (line: string) => say(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 
-  world.start();
   await Promise.all(schedule.map((lane) => runLane(world, lane, over, counts, tell)));
   tell(`the storm is over; ${world.ledger.samples} samples were taken so far`);
   const unrest = await quieten(world);

@@ -30,6 +30,7 @@ export interface WorldOptions {
 export const TOPIC = 'storm-metrics';
 export const GROUP = 'storm-writers';
 const PARTITIONS = 4;
+const FIRST_SAMPLE_LIMIT_MS = 120_000;
 /** Every codec that Kafka has: agents differ in it, and in how durable an append is. */
 const CODECS = ['snappy', 'lz4', 'zstd', 'gzip', 'none'] as const;
 const COMMON = ['--config=/dev/null', `--kafka.topic=${TOPIC}`, '--http.address=', '--log.level=debug'];
@@ -162,8 +163,19 @@ export class StormWorld implements AsyncDisposable {
     });
   }
 
-  start(): void {
-    for (const process of [...this.writers, ...this.agents]) process.start();
+  /**
+   * Everything runs, and each agent has stored something: a disk that is full before a spool and its tail file were ever
+   * made leaves no place for a record of anything.
+   */
+  async start(): Promise<void> {
+    const limit = AbortSignal.timeout(FIRST_SAMPLE_LIMIT_MS);
+    for (const process of this.writers) process.start();
+    await Promise.all(
+      this.agents.map(async (agent) => {
+        agent.start();
+        for (const _ of [1, 2]) await agent.next(({ event }) => event === 'sample_taken', limit);
+      }),
+    );
   }
 
   /** All that could still be broken works; nothing is started. */

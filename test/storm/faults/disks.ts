@@ -19,7 +19,8 @@ const full: Fault = {
     const greedy = random.chance(0.6);
     note(`for ${ms} ms${greedy ? ', and what is given back is taken' : ''}`);
     const from = world.ledger.mark(hostname);
-    const licence = { fault: full.name, reasons: ['disk_full', 'crash'] };
+    const licence = { fault: full.name, reasons: ['disk_full', 'spool_unwritable', 'crash'] };
+    // `spool_unwritable`: a damaged spool for whose recovery there is no room.
     // A spool that may not grow gives up its oldest for the newest.
     world.ledger.excuseContents(contentsInUse(world.spool(target)), { ...licence, reasons: ['disk_full'] });
     const until = performance.now() + ms;

@@ -17,7 +17,8 @@ async function startAgain(context: FaultContext, process: StormProcess): Promise
 }
 
 function licenceOf(fault: Fault): Licence {
-  return { fault: fault.name, reasons: ['spool_corrupt'], uncertain: true };
+  // A log that is cut off looks like one that was never longer: then the tail file alone knows of what was in it.
+  return { fault: fault.name, reasons: ['spool_corrupt', 'crash'], uncertain: true };
 }
 
 const damagedAtRest: Fault = {
