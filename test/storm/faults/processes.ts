@@ -132,6 +132,30 @@ function upgraded(on: 'agent' | 'writer'): Fault {
   };
 }
 
+/**
+ * A writer stands still with messages in its hands until its partitions are another's; then it goes on where it was, and
+ * loads what the other has loaded.
+ */
+const frozenWithMessages: Fault = {
+  name: 'writer is frozen between two loads until its partitions are another’s',
+  on: 'writer',
+  weight: 2,
+  run: async ({ world, target, random, stop, pause, note }) => {
+    const process = of(world, 'writer', target);
+    const limit = AbortSignal.any([stop, AbortSignal.timeout(5000)]);
+    await process.next(({ event }) => event === 'load_committed', limit);
+    await pause(random.integer(0, 300));
+    const ms = random.integer(4000, 10_000);
+    note(`for ${ms} ms`);
+    try {
+      process.freeze();
+      await pause(ms);
+    } finally {
+      process.thaw();
+    }
+  },
+};
+
 export const PROCESS_FAULTS: readonly Fault[] = [
   killed('agent'),
   frozen('agent'),
@@ -144,6 +168,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   killedWhileFrozen('writer'),
   restarted('writer'),
   killedAtLoad,
+  frozenWithMessages,
   upgraded('agent'),
   upgraded('writer'),
 ];
