@@ -8,8 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { executable } from '../support/executable.ts';
 import { audit, type Evidence, type Finding } from './audit.ts';
 import type { StormDatabase } from './database.ts';
+import type { DatabaseCopy } from './evidence.ts';
 import type { Fault } from './fault.ts';
 import { FAULTS, LOST_LOG_FAULTS } from './faults/index.ts';
+import type { LedgerRun } from './ledger.ts';
 import { quieten } from './quiet.ts';
 import { Random } from './random.ts';
 import { type Lane, makeSchedule, type StormShape } from './schedule.ts';
@@ -50,6 +52,8 @@ export interface StormReport {
     readonly rows: number;
     /** Losses on record, by reason. */
     readonly lost: Readonly<Record<string, number>>;
+    /** Of runs whose last messages went with a log: on no record, and told here. Host, run and numbers. */
+    readonly untold: readonly { readonly run: string; readonly first: number; readonly last: number }[];
     readonly plain: number;
     readonly poison: number;
     /** Messages in the topic: what was sent again included. */
@@ -127,9 +131,16 @@ function sums(world: StormWorld, { ledger, database, topic }: Evidence): Pick<St
       unbegun: ledger.runs.filter(({ lastUnbegun }) => lastUnbegun).length,
       rows: database.rows.length,
       lost,
+      untold: ledger.runs.flatMap((run) => untoldOf(run, database)),
       plain: ledger.plain.size,
       poison: ledger.poison.size,
       messages: topic.messages.length,
     },
   };
+}
+
+function untoldOf({ untold, runId, hostname, events, lastUnbegun }: LedgerRun, { accounting }: DatabaseCopy) {
+  const told = accounting.find(({ run_id }) => run_id === runId)?.taken ?? 0;
+  const taken = events.length - (lastUnbegun ? 1 : 0);
+  return untold && told < taken ? [{ run: `${hostname} ${runId}`, first: told + 1, last: taken }] : [];
 }
