@@ -6,12 +6,15 @@
  * Each check counts as a test, so a failing one shows in the closing line; the others still run.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { findSecrets, findSecretsBelow, KNOWN_SECRETS, MARKER } from '../test/support/secrets.ts';
 import { checkLayers } from './check-layers.ts';
 
 const root = join(import.meta.dirname, '..');
 const results = join(root, 'build', 'test-results.json');
+/** What the executables that tests start write to their outputs. */
+const output = join(root, 'build', 'test-output');
 const count = { passed: 0, failed: 0, skipped: 0 };
 
 function check(name: string, run: () => boolean): void {
@@ -21,8 +24,9 @@ function check(name: string, run: () => boolean): void {
 }
 
 function command(program: string, ...args: string[]): boolean {
+  const env = { ...process.env, HOSTSPOOL_TEST_OUTPUT: output };
   const path = join(root, 'node_modules', program);
-  return spawnSync(path, args, { cwd: root, stdio: ['ignore', 2, 2], env: process.env }).status === 0;
+  return spawnSync(path, args, { cwd: root, stdio: ['ignore', 2, 2], env }).status === 0;
 }
 
 interface VitestResults {
@@ -36,7 +40,8 @@ interface VitestResults {
 
 function runTests(args: string[]): void {
   rmSync(results, { force: true });
-  mkdirSync(join(root, 'build'), { recursive: true });
+  rmSync(output, { recursive: true, force: true });
+  mkdirSync(output, { recursive: true });
   const ok = command(
     '.bin/vitest',
     'run',
@@ -67,6 +72,13 @@ check('lint', () => command('@biomejs/cli-linux-x64/biome', 'check'));
 if (!process.argv.includes('--checks-only')) {
   check('build', () => command('.bin/node', 'scripts/build.ts'));
   runTests(process.argv.slice(2));
+  check('no secret of the tests in what executables wrote, nor in the report', () => {
+    const secrets = new Map([...KNOWN_SECRETS, MARKER].map((secret) => [JSON.stringify(secret), secret]));
+    const report = existsSync(results) ? findSecrets(results, readFileSync(results), secrets) : [];
+    const found = [...findSecretsBelow(output, secrets), ...report];
+    for (const line of found) process.stderr.write(`${line}\n`);
+    return found.length === 0;
+  });
 }
 
 process.stdout.write(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`);

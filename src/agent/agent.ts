@@ -7,6 +7,7 @@
  * agent that can't go on sampling (another process got its spool) ends in the same order, without the last attempt.
  */
 import type { ResolvedSettings } from '../config/load.ts';
+import { KafkaAccess } from '../kafka/access.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
@@ -36,6 +37,7 @@ export class Agent implements Service {
   readonly #log: Log;
   readonly #spool: Spool;
   readonly #sampling: Sampling;
+  readonly #access: KafkaAccess;
   readonly #producer: KafkaProducer;
   readonly #pace: Pace;
   readonly #shipper: Shipper;
@@ -43,11 +45,18 @@ export class Agent implements Service {
   #settings: ResolvedSettings;
   #isSampling = false;
 
-  private constructor(settings: ResolvedSettings, producer: KafkaProducer, spool: Spool, clock: Clock, log: Log) {
+  private constructor(
+    settings: ResolvedSettings,
+    { access, producer }: { readonly access: KafkaAccess; readonly producer: KafkaProducer },
+    spool: Spool,
+    clock: Clock,
+    log: Log,
+  ) {
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
     this.#spool = spool;
+    this.#access = access;
     this.#producer = producer;
     this.#pace = new Pace(settings.ship.max_rate, clock);
     this.#shipper = openShipper(settings, { spool, producer, pace: this.#pace, clock, log });
@@ -58,10 +67,11 @@ export class Agent implements Service {
   /** Opens the spool and all around it; throws what stands in the way. Kafka is not asked: it may be away. */
   static open(settings: ResolvedSettings, clock: Clock, log: Log): Agent {
     // A certificate that can't be read shows before a spool is made for it.
-    const producer = KafkaProducer.create(settings.kafka, log, clock);
+    const access = new KafkaAccess(settings.kafka, log);
+    const producer = KafkaProducer.create(settings.kafka, log, clock, access);
     const spool = openSpool(settings, 'agent', clock, log);
     try {
-      return new Agent(settings, producer, spool, clock, log);
+      return new Agent(settings, { access, producer }, spool, clock, log);
     } catch (error) {
       spool.close(true);
       throw error;
@@ -109,6 +119,7 @@ export class Agent implements Service {
   apply(settings: ResolvedSettings): void {
     this.#sampling.apply(settings);
     this.#pace.setRate(settings.ship.max_rate);
+    this.#access.renew(settings.kafka);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;
   }
@@ -124,7 +135,13 @@ export class Agent implements Service {
       maxAge: max_age,
       clock: this.#clock,
     });
-    return { ...sampling, stuck: [...sampling.stuck, ...this.#unanswered()] };
+    const { problem } = this.#access;
+    const older = problem === undefined ? [] : [`older certificates are in use: ${problem}`];
+    return {
+      ...sampling,
+      stuck: [...sampling.stuck, ...this.#unanswered()],
+      degraded: [...sampling.degraded, ...older],
+    };
   }
 
   standing(): Standing {

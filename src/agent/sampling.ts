@@ -3,6 +3,7 @@
  * collectors, the append, and the spool's own upkeep between two samples. One timer in all.
  */
 import { HostCollector } from '../collect/host.ts';
+import { requireHostRoot } from '../collect/host-root.ts';
 import type { ResolvedSettings } from '../config/load.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Histogram } from '../lib/histogram.ts';
@@ -50,9 +51,11 @@ export class Sampling {
     this.#maintainedAt = this.#startedAt;
   }
 
+  /** Throws COLLECT_HOST_ROOT. */
   static open(options: SamplingOptions): Sampling {
-    const { details, timeout } = options.settings.collect;
-    const collector = HostCollector.open({ details, timeout, clock: options.clock, log: options.log });
+    const { details, host_root: root, timeout } = options.settings.collect;
+    requireHostRoot(root);
+    const collector = HostCollector.open({ root, details, timeout, clock: options.clock, log: options.log });
     return new Sampling(options, collector);
   }
 

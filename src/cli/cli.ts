@@ -7,6 +7,7 @@ import { configCommand } from './config.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { drainCommand } from './drain.ts';
 import { exitCodeOf } from './exit-codes.ts';
+import { healthCommand } from './health.ts';
 import { hostsCommand } from './hosts.ts';
 import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
@@ -19,7 +20,7 @@ import { tailCommand } from './tail.ts';
 
 /** In the order of the help; the manual page and the completions are made from them too. */
 export const commands: readonly CommandModule[] = [
-  ...[runCommand, statusCommand, checkCommand, sampleCommand, configCommand, drainCommand, tailCommand],
+  ...[runCommand, statusCommand, healthCommand, checkCommand, sampleCommand, configCommand, drainCommand, tailCommand],
   ...[lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand],
 ];
 

@@ -3,12 +3,15 @@
  *
  * A share of CPU time needs a span, so each sample, the first too, comes one interval after what it is compared with.
  * With --json each is one line in the shape of the wire contract, without what only a recorded sample has: its
- * identity (event_id, run_id, seq) and the state of a spool. For people, a table under a line about the host.
+ * identity (event_id, run_id, seq) and the state of a spool. For people, a table under a line about the host; not for a
+ * host seen under another root, since what that line tells can only be asked of the machine itself.
  */
-import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { HostCollector } from '../collect/host.ts';
+import { requireHostRoot } from '../collect/host-root.ts';
 import { type Inventory, readInventory } from '../collect/inventory.ts';
+import { hostnameAt } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import { type Log, silentLog } from '../lib/log.ts';
@@ -30,6 +33,8 @@ interface SampleOptions {
   /** ms. */
   readonly interval: number;
   readonly details: boolean;
+  /** As collect.host_root. */
+  readonly hostRoot: string;
 }
 
 export const sampleCommand: CommandModule = {
@@ -50,7 +55,14 @@ export const sampleCommand: CommandModule = {
         requiresArg: true,
         describe: 'Time between two samples, and before the first: the span of its CPU shares.',
       })
-      .option('details', { type: 'boolean', default: false, describe: 'Also each filesystem, interface and disk.' }),
+      .option('details', { type: 'boolean', default: false, describe: 'Also each filesystem, interface and disk.' })
+      .option('host-root', {
+        type: 'string',
+        default: process.env.HOSTSPOOL_COLLECT_HOST_ROOT || '/',
+        defaultDescription: '$HOSTSPOOL_COLLECT_HOST_ROOT, else /',
+        requiresArg: true,
+        describe: 'Where the root filesystem of the host is seen, as collect.host_root.',
+      }),
   handler: async (argv) => printSamples(optionsOf(argv)),
 };
 
@@ -67,15 +79,23 @@ function optionsOf(argv: ArgumentsCamelCase): SampleOptions {
       hint: `a duration from ${formatDuration(SHORTEST_INTERVAL_MS)} to ${formatDuration(LONGEST_INTERVAL_MS)}, for example 5s or 250ms`,
     });
   }
-  return { json: argv.json === true, count, interval, details: argv.details === true };
+  return {
+    json: argv.json === true,
+    count,
+    interval,
+    details: argv.details === true,
+    hostRoot: resolve(String(argv['host-root'])),
+  };
 }
 
-async function printSamples({ json, count, interval, details }: SampleOptions): Promise<void> {
+async function printSamples({ json, count, interval, details, hostRoot }: SampleOptions): Promise<void> {
+  requireHostRoot(hostRoot);
   const clock = new SystemClock();
   using signals = new ProcessSignals(silentLog);
-  const collector = HostCollector.open({ details, timeout: TIMEOUT_MS, clock, log: errorLines });
+  const collector = HostCollector.open({ root: hostRoot, details, timeout: TIMEOUT_MS, clock, log: errorLines });
   try {
-    const inventory = json ? Promise.resolve({}) : readInventory();
+    const inventory = json || hostRoot !== '/' ? Promise.resolve({}) : readInventory();
+    const name = hostnameAt(hostRoot) || 'unnamed host';
     let due = clock.monotonic();
     for (let taken = 0; count === 0 || taken < count; taken++) {
       due += interval;
@@ -83,7 +103,7 @@ async function printSamples({ json, count, interval, details }: SampleOptions): 
       if (signals.stop.aborted) break;
       const at = new Date(clock.now());
       const reading = await collector.read();
-      process.stdout.write(json ? jsonLine(at, reading) : table(at, reading, await inventory, taken === 0));
+      process.stdout.write(json ? jsonLine(name, at, reading) : table(name, at, reading, await inventory, taken === 0));
     }
   } finally {
     collector.close();
@@ -103,16 +123,16 @@ function leaveBehind(stuck: readonly string[]): void {
   });
 }
 
-function jsonLine(at: Date, reading: HostReading): string {
-  return `${JSON.stringify({ hostname: hostname(), timestamp: at.toISOString(), ...reading })}\n`;
+function jsonLine(hostname: string, at: Date, reading: HostReading): string {
+  return `${JSON.stringify({ hostname, timestamp: at.toISOString(), ...reading })}\n`;
 }
 
-function table(at: Date, reading: HostReading, inventory: Inventory, isFirst: boolean): string {
+function table(hostname: string, at: Date, reading: HostReading, inventory: Inventory, isFirst: boolean): string {
   const about = [inventory.os, inventory.kernel && `Linux ${inventory.kernel}`, inventory.cpu_model];
   if (inventory.virtualization !== undefined && inventory.virtualization !== 'none') {
     about.push(`virtualized (${inventory.virtualization})`);
   }
-  const lines = [`${hostname()}  ${at.toISOString()}`, ...(isFirst ? [about.filter(Boolean).join(', ')] : [])];
+  const lines = [`${hostname}  ${at.toISOString()}`, ...(isFirst ? [about.filter(Boolean).join(', ')] : [])];
   return `${isFirst ? '' : '\n'}${lines.filter(Boolean).join('\n')}\n\n${renderReading(reading)}`;
 }
 

@@ -9,6 +9,7 @@
 import type { Argv, Options } from 'yargs';
 import { findSetting, type SettingEntry, settingEntries } from '../config/catalog.ts';
 import { DEFAULT_FILE, type LoadedSettings, loadSettings } from '../config/load.ts';
+import { takeOutUnsafe } from '../config/unsafe-environment.ts';
 
 const SHOWN = new Set([
   'mode',
@@ -59,7 +60,9 @@ export function settingsOptions<T>(yargs: Argv<T>, shown: ReadonlySet<string> = 
 
 /** The settings that a command line, the environment and the file make; throws SETTINGS_INVALID. */
 export function settingsFrom(argv: Readonly<Record<string, unknown>>): LoadedSettings {
-  return loadSettings({ flags: flagsOf(argv), env: process.env });
+  const unsafe = takeOutUnsafe(process.env);
+  const loaded = loadSettings({ flags: flagsOf(argv), env: process.env });
+  return { ...loaded, warnings: [...unsafe, ...loaded.warnings] };
 }
 
 /** Only the settings: a command has arguments of its own beside them. */

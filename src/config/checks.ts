@@ -59,10 +59,16 @@ function kafkaProblems({ kafka }: ResolvedSettings): string[] {
   return problems;
 }
 
-/** The system's own name went through no parser; one that the contract does not take makes every sample a dead letter. */
-function hostProblems({ collect: { hostname } }: ResolvedSettings): string[] {
+/** A name that was found went through no parser; one that the contract does not take makes every sample a dead letter. */
+function hostProblems({ collect: { hostname, host_root } }: ResolvedSettings): string[] {
   if (HOSTNAME.test(hostname)) return [];
   const shown = JSON.stringify(hostname);
+  if (host_root !== '/') {
+    const found = hostname === '' ? 'names none' : `says ${shown}, which is no host name`;
+    return [
+      `collect.hostname: ${host_root}/etc/hostname ${found}, and a container’s own name is not the host’s; set one`,
+    ];
+  }
   return [`collect.hostname: the system’s, ${shown}, is not a host name of 1 to 255 characters; set one`];
 }
 
@@ -107,13 +113,17 @@ const KAFKA_MESSAGE_BYTES = 1_048_588;
 /** What works and is seldom meant. `given` are the names of the settings that somebody set. */
 export function settingsWarnings(settings: ResolvedSettings, given: ReadonlySet<string>): string[] {
   const warnings: string[] = [];
-  const { collect, http, kafka, mode, ship, sqlserver } = settings;
+  const { collect, http, kafka, mode, ship, sqlserver, writer } = settings;
   if (given.has('collect.timeout') && collect.timeout === Math.floor(collect.interval / 2)) {
     warnings.push(`collect.timeout is at most half of collect.interval: ${formatDuration(collect.timeout)}`);
   }
   if (mode !== 'local' && kafka.sasl.mechanism === 'plain' && !kafka.tls.enabled) {
     warnings.push(
       'kafka.sasl.mechanism is plain and kafka.tls.enabled false: the password goes over the network readable',
+    );
+  } else if (mode !== 'local' && kafka.sasl.mechanism !== undefined && !kafka.tls.enabled) {
+    warnings.push(
+      `kafka.sasl.mechanism is ${kafka.sasl.mechanism} and kafka.tls.enabled false: the password can be guessed from what goes over the network, and everything sent can be read and changed`,
     );
   }
   if (mode === 'agent' && ship.batch_bytes > KAFKA_MESSAGE_BYTES) {
@@ -132,8 +142,12 @@ export function settingsWarnings(settings: ResolvedSettings, given: ReadonlySet<
       );
     }
   }
-  if (mode === 'writer' && sqlserver.trust_server_certificate) {
-    warnings.push('sqlserver.trust_server_certificate accepts any certificate: anybody between can read along');
+  if (mode === 'writer' && writer.sink === 'sqlserver') {
+    if (sqlserver.encrypt === 'false') {
+      warnings.push('sqlserver.encrypt is false: the password and every row go over the network readable');
+    } else if (sqlserver.trust_server_certificate) {
+      warnings.push('sqlserver.trust_server_certificate accepts any certificate: anybody between can read along');
+    }
   }
   return warnings;
 }

@@ -125,9 +125,8 @@ export function text(allowed = 'a text that is not empty', pattern = /^[^\0]+$/)
 }
 
 /** The path of a file; a relative one counts from the working directory, `~/` is the home directory. */
-export function path() {
+export function path(allowed = 'the path of a file') {
   const pattern = /^[^\0]+$/;
-  const allowed = 'the path of a file';
   return parsed((given) => (pattern.test(given) ? given : undefined), {
     kind: 'path',
     allowed,

@@ -11,11 +11,13 @@
  * share): a file is right or wrong whatever the flags say. All problems come out in one error, a line each.
  */
 import { existsSync } from 'node:fs';
-import { homedir, hostname } from 'node:os';
+import { homedir } from 'node:os';
 import { findSetting, type SettingEntry, settingEntries } from './catalog.ts';
 import { settingsWarnings } from './checks.ts';
 import { configVariable, readEnvironment } from './environment.ts';
+import { exposedFiles } from './exposed-files.ts';
 import type { Given, GivenValue, SettingSource } from './given.ts';
+import { hostnameAt } from './host-name.ts';
 import { badValue, settingsError, unknownName } from './problems.ts';
 import { type Machine, type ResolvedSettings, resolveDefaults } from './resolve.ts';
 import { type Settings, settingsSchema } from './schema.ts';
@@ -24,6 +26,7 @@ import { readYamlFile } from './yaml-file.ts';
 
 export { type Need, requireFor } from './checks.ts';
 export type { SettingSource } from './given.ts';
+export { hostnameAt } from './host-name.ts';
 export { liveChanges, type SettingChanges } from './live.ts';
 export type { ResolvedSettings } from './resolve.ts';
 
@@ -74,6 +77,7 @@ export function loadSettings(input: SettingsInput): LoadedSettings {
   const warnings = [
     ...sources.flatMap((source) => source.warnings),
     ...settingsWarnings(settings, new Set(inForce.keys())),
+    ...exposedFiles(settings),
   ];
   const origin = (name: string): SettingSource =>
     inForce.get(name)?.source ?? { kind: 'default', name: derived.get(name) ?? '' };
@@ -126,7 +130,7 @@ function parse(inForce: ReadonlyMap<string, GivenValue>): Settings {
 }
 
 function thisMachine(env: NodeJS.ProcessEnv): Machine {
-  return { env, hostname: hostname(), home: env.HOME || homeOfUser(), workingDirectory: process.cwd() };
+  return { env, hostname: hostnameAt, home: env.HOME || homeOfUser(), workingDirectory: process.cwd() };
 }
 
 /** A user id without an entry in the user database, as in containers, has none. */

@@ -23,7 +23,8 @@ export type ResolvedSettings = Omit<Settings, 'collect' | 'spool' | 'sqlite' | '
 /** What the defaults are derived from. */
 export interface Machine {
   readonly env: NodeJS.ProcessEnv;
-  readonly hostname: string;
+  /** What the host is called whose root filesystem is seen at `hostRoot`; '' where nothing tells. */
+  readonly hostname: (hostRoot: string) => string;
   /** The user's home directory, if there is one. */
   readonly home: string | undefined;
   readonly workingDirectory: string;
@@ -62,7 +63,11 @@ export function resolveDefaults(settings: Settings, machine: Machine): Resolutio
     settings.mode === 'writer' ? '127.0.0.1:9465' : '127.0.0.1:9464',
     'mode',
   ]);
-  const hostname = or(settings.collect.hostname, 'collect.hostname', () => [machine.hostname, 'the system']);
+  const hostRoot = absolute(settings.collect.host_root);
+  const hostname = or(settings.collect.hostname, 'collect.hostname', () => [
+    machine.hostname(hostRoot),
+    hostRoot === '/' ? 'the system' : `${hostRoot}/etc/hostname`,
+  ]);
   const { interval } = settings.collect;
   // A collector must be done before the next sample is due.
   const timeout = Math.min(settings.collect.timeout, Math.floor(interval / 2));
@@ -72,7 +77,7 @@ export function resolveDefaults(settings: Settings, machine: Machine): Resolutio
   const { tls: httpTls } = settings.http;
   const resolved: ResolvedSettings = {
     ...settings,
-    collect: { ...settings.collect, hostname, timeout },
+    collect: { ...settings.collect, hostname, host_root: hostRoot, timeout },
     spool,
     kafka: { ...settings.kafka, tls: { ...tls, ...absolutePaths(tls, ['ca', 'cert', 'key'], absolute) } },
     sqlserver: { ...settings.sqlserver, ...absolutePaths(settings.sqlserver, ['ca'], absolute) },

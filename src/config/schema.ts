@@ -2,7 +2,7 @@
  * The settings: the only list of their names, defaults, ranges and descriptions. Flags, environment variables, the
  * YAML file, `hostspool config` and docs/settings.md are all made from it.
  *
- * A setting has one dotted name everywhere. `live: true` marks those that a SIGHUP changes in a running agent.
+ * A setting has one dotted name everywhere. `live: true` marks those that a SIGHUP changes in a running process.
  * A default is written as a person would write it, and parsed like any other value. What has no default here is either
  * derived from the machine (resolve.ts) or absent; its `example` is what the commented example file shows.
  */
@@ -46,8 +46,12 @@ const collect = group('Sampling this host.', {
   }),
   hostname: text('a host name of 1 to 255 characters', HOSTNAME).optional().meta({
     description: 'Name under which this host reports, and the key of its messages.',
-    derived: 'the system’s host name',
+    derived: 'the system’s host name; with collect.host_root what etc/hostname under it says',
     example: 'web-1.example.com',
+  }),
+  host_root: path('the path of a directory').prefault('/').meta({
+    description:
+      'Where the root filesystem of the host to sample is seen. In a container that is given it by `/:/host:ro,rslave`: /host. /proc and /sys are read beneath it, network and mounts are those of the host’s first process.',
   }),
   details: flag().prefault(false).meta({
     description:
@@ -101,14 +105,17 @@ const tls = group('TLS to the brokers.', {
   ca: path().optional().meta({
     description: 'PEM file of the authorities to trust instead of the system’s.',
     example: '/etc/hostspool/kafka-ca.pem',
+    live: true,
   }),
   cert: path().optional().meta({
     description: 'PEM file of this client’s certificate, for mutual TLS. Goes with kafka.tls.key.',
     example: '/etc/hostspool/kafka-client.pem',
+    live: true,
   }),
   key: path().optional().meta({
     description: 'PEM file of this client’s private key. Goes with kafka.tls.cert.',
     example: '/etc/hostspool/kafka-client.key',
+    live: true,
   }),
 });
 
@@ -117,10 +124,11 @@ const sasl = group('SASL login at the brokers.', {
     description: 'How to log in. Without it there is no login.',
     example: 'scram-sha-512',
   }),
-  username: text().optional().meta({ description: 'The user.', example: 'hostspool' }),
+  username: text().optional().meta({ description: 'The user.', example: 'hostspool', live: true }),
   password: secret().optional().meta({
     description: 'The password. Better from a file than from the environment; never a flag.',
     example: '{ file: /etc/hostspool/kafka.password }',
+    live: true,
   }),
 });
 
@@ -235,10 +243,11 @@ const sqlserver = group('The SQL Server of the writer.', {
   database: text('a database name of 1 to 128 characters', /^[^\0]{1,128}$/)
     .prefault('monitoring')
     .meta({ description: 'Name of the database.' }),
-  user: text().optional().meta({ description: 'SQL login.', example: 'hostspool' }),
+  user: text().optional().meta({ description: 'SQL login.', example: 'hostspool', live: true }),
   password: secret().optional().meta({
     description: 'Its password. Better from a file than from the environment; never a flag.',
     example: '{ file: /etc/hostspool/sqlserver.password }',
+    live: true,
   }),
   encrypt: choice('true', 'false', 'strict').prefault('true').meta({
     description:
@@ -247,6 +256,7 @@ const sqlserver = group('The SQL Server of the writer.', {
   ca: path().optional().meta({
     description: 'PEM file of the authorities to trust instead of the system’s.',
     example: '/etc/hostspool/sqlserver-ca.pem',
+    live: true,
   }),
   trust_server_certificate: flag()
     .prefault(false)

@@ -9,6 +9,7 @@ import type { Settings } from '../config/schema.ts';
 import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { KafkaAccess } from './access.ts';
 import { Brokers } from './brokers.ts';
 import { answeredError } from './errors.ts';
 import { logBounds, offsetsAt } from './list-offsets.ts';
@@ -29,17 +30,24 @@ export class KafkaAdmin {
   readonly #settings: Settings['kafka'];
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #access: KafkaAccess;
   readonly #brokers = new Map<string, Brokers>();
 
-  private constructor(settings: Settings['kafka'], log: Log, clock: Clock) {
+  private constructor(settings: Settings['kafka'], log: Log, clock: Clock, access: KafkaAccess) {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
+    this.#access = access;
   }
 
   /** Connects at the first call. */
-  static create(settings: Settings['kafka'], log: Log, clock: Clock): KafkaAdmin {
-    return new KafkaAdmin(settings, log, clock);
+  static create(
+    settings: Settings['kafka'],
+    log: Log,
+    clock: Clock,
+    access = new KafkaAccess(settings, log),
+  ): KafkaAdmin {
+    return new KafkaAdmin(settings, log, clock, access);
   }
 
   /** The topic's partitions, in order. */
@@ -148,7 +156,13 @@ export class KafkaAdmin {
   #of(topic: string): Brokers {
     const known = this.#brokers.get(topic);
     if (known !== undefined) return known;
-    const brokers = Brokers.create({ settings: this.#settings, topic, log: this.#log, clock: this.#clock });
+    const brokers = Brokers.create({
+      settings: this.#settings,
+      topic,
+      log: this.#log,
+      clock: this.#clock,
+      access: this.#access,
+    });
     this.#brokers.set(topic, brokers);
     return brokers;
   }

@@ -13,6 +13,7 @@ import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
+import { KafkaAccess } from './access.ts';
 import { type Link, openLink } from './cluster-link.ts';
 import {
   type DescribedCluster,
@@ -70,7 +71,9 @@ export class BrokerSession {
 
   /** Connects and logs in; rejects with a HostspoolError KAFKA_…. */
   static async open(options: BrokerSessionOptions): Promise<BrokerSession> {
-    const link = openLink({ ...options.settings, brokers: [options.address] }, options.log, 0);
+    const { settings, log } = options;
+    const access = new KafkaAccess(settings, log);
+    const link = openLink({ ...settings, brokers: [options.address] }, access, log, 0);
     const session = new BrokerSession(options, link);
     try {
       await session.#bounded(link.cluster.connect(), {});

@@ -21,6 +21,7 @@ import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
+import { KafkaAccess } from './access.ts';
 import { forgetBroker, type Link, openLink } from './cluster-link.ts';
 import type { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
@@ -31,6 +32,8 @@ export interface BrokersOptions {
   readonly topic: string;
   readonly log: Log;
   readonly clock: Clock;
+  /** Shared by those whose credentials change together. */
+  readonly access?: KafkaAccess;
 }
 
 export class Brokers {
@@ -38,7 +41,12 @@ export class Brokers {
   readonly #settings: Settings['kafka'];
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #access: KafkaAccess;
   #link: Promise<Link> | undefined;
+  /** How many requests are under way on each connection, and those that end with the last of theirs. */
+  readonly #inUse = new Map<KafkaConnection, number>();
+  readonly #retired = new Set<KafkaConnection>();
+  #isConnecting = false;
   #refreshing: Promise<void> | undefined;
   /** Partition to leader, -1 for none. */
   #leaders: ReadonlyMap<number, number> = new Map();
@@ -53,6 +61,7 @@ export class Brokers {
     this.#settings = options.settings;
     this.#log = options.log;
     this.#clock = options.clock;
+    this.#access = options.access ?? new KafkaAccess(options.settings, options.log);
     this.#nextBroker = Math.floor(Math.random() * options.settings.brokers.length);
   }
 
@@ -84,10 +93,12 @@ export class Brokers {
 
   /** Asks what brokers there are and who leads the topic's partitions. Two at once are one. */
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
+    if (this.#refreshing !== undefined) return this.#refreshing;
+    const refreshing = this.#refresh().finally(() => {
+      if (this.#refreshing === refreshing) this.#refreshing = undefined;
     });
-    return this.#refreshing;
+    this.#refreshing = refreshing;
+    return refreshing;
   }
 
   /** Makes a request of one broker. Rejects with what kafkajs threw, or KAFKA_TIMEOUT after `limit` ms. */
@@ -96,11 +107,8 @@ export class Brokers {
     request: (broker: ClusterBroker) => Promise<Answer>,
     limit = this.#settings.request_timeout,
   ): Promise<Answer> {
-    let { cluster } = await this.#connected();
-    if (cluster.brokerPool.brokers[node] === undefined) {
-      await this.#learn();
-      ({ cluster } = await this.#connected());
-    }
+    const { cluster, connection } = await this.#knowing(({ brokers }) => brokers[node] !== undefined);
+    this.#begin(connection);
     try {
       const { connect_timeout } = this.#settings;
       const broker = await this.#within(connect_timeout, cluster.brokerPool.findBroker({ nodeId: node }), 'connection');
@@ -108,16 +116,14 @@ export class Brokers {
     } catch (thrown) {
       if (!isBrokersAnswer(thrown)) forgetBroker(cluster, node);
       throw thrown;
+    } finally {
+      this.#done(connection);
     }
   }
 
   /** Makes a request of one broker after the other until one answers; an answer that is an error is an answer. */
   async askAny<Answer>(request: (broker: ClusterBroker) => Promise<Answer>): Promise<Answer> {
-    let { cluster } = await this.#connected();
-    if (Object.keys(cluster.brokerPool.brokers).length === 0) {
-      await this.#learn();
-      ({ cluster } = await this.#connected());
-    }
+    const { cluster } = await this.#knowing(({ brokers }) => Object.keys(brokers).length > 0);
     let last: unknown;
     for (const node of Object.keys(cluster.brokerPool.brokers)) {
       try {
@@ -138,6 +144,19 @@ export class Brokers {
   close(): void {
     this.#closing.abort();
     this.#drop();
+    for (const connection of this.#retired) connection.destroy();
+  }
+
+  /** A connection that knows what it should, or was asked to learn it: a new one begins knowing nothing. */
+  async #knowing(isKnown: (pool: Link['cluster']['brokerPool']) => boolean): Promise<Link> {
+    for (let link = await this.#connected(); ; ) {
+      if (isKnown(link.cluster.brokerPool)) return link;
+      await this.#learn();
+      const now = await this.#connected();
+      // It may have been replaced while it learnt.
+      if (now === link) return link;
+      link = now;
+    }
   }
 
   /** The brokers are known whatever is said of the topic. */
@@ -153,9 +172,40 @@ export class Brokers {
     this.#link = undefined;
   }
 
+  /** What was built before the credentials changed takes no more requests, and ends with the last that it has. */
+  #retire(): void {
+    const connection = this.#connection;
+    // One that is being made is looked at again with the next request.
+    if (connection === undefined || this.#isConnecting || connection.version === this.#access.version) return;
+    this.#connection = undefined;
+    this.#link = undefined;
+    // It would teach the old one.
+    this.#refreshing = undefined;
+    if (this.#inUse.has(connection)) this.#retired.add(connection);
+    else connection.destroy();
+  }
+
+  #begin(connection: KafkaConnection): void {
+    this.#inUse.set(connection, (this.#inUse.get(connection) ?? 0) + 1);
+  }
+
+  #done(connection: KafkaConnection): void {
+    const left = (this.#inUse.get(connection) ?? 1) - 1;
+    if (left > 0) {
+      this.#inUse.set(connection, left);
+      return;
+    }
+    this.#inUse.delete(connection);
+    if (this.#retired.delete(connection)) connection.destroy();
+  }
+
   #connected(): Promise<Link> {
+    this.#retire();
     if (this.#link !== undefined) return this.#link;
-    const link = this.#connect();
+    this.#isConnecting = true;
+    const link = this.#connect().finally(() => {
+      this.#isConnecting = false;
+    });
     this.#link = link;
     link.catch(() => {
       if (this.#link === link) this.#link = undefined;
@@ -181,7 +231,8 @@ export class Brokers {
 
   async #refresh(): Promise<void> {
     const link = this.#connected();
-    const { cluster } = await link;
+    const { cluster, connection } = await link;
+    this.#begin(connection);
     try {
       const known = cluster.targetTopics.has(this.topic);
       const asked = known ? cluster.refreshMetadata() : cluster.addTargetTopic(this.topic);
@@ -189,6 +240,8 @@ export class Brokers {
     } catch (thrown) {
       if (!isBrokersAnswer(thrown) && this.#link === link) this.#drop();
       throw thrown;
+    } finally {
+      this.#done(connection);
     }
     const { metadata } = cluster.brokerPool;
     if (metadata === null) throw new TypeError('no metadata after they were asked for');
@@ -202,7 +255,7 @@ export class Brokers {
   }
 
   #open(): Link {
-    const link = openLink(this.#settings, this.#log, this.#nextBroker++);
+    const link = openLink(this.#settings, this.#access, this.#log, this.#nextBroker++);
     this.#connection = link.connection;
     return link;
   }

@@ -2,6 +2,7 @@
 import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { Settings } from '../config/schema.ts';
 import type { Log } from '../lib/log.ts';
+import type { KafkaAccess } from './access.ts';
 import { openCluster } from './cluster.ts';
 import { KafkaConnection } from './connection.ts';
 import { askMetadataTolerantly } from './metadata-request.ts';
@@ -12,8 +13,8 @@ export interface Link {
 }
 
 /** Connects to nothing yet. */
-export function openLink(settings: Settings['kafka'], log: Log, firstBroker: number): Link {
-  const connection = KafkaConnection.open({ settings, log, firstBroker });
+export function openLink(settings: Settings['kafka'], access: KafkaAccess, log: Log, firstBroker: number): Link {
+  const connection = KafkaConnection.open({ settings, access, log, firstBroker });
   const cluster = openCluster(connection, { metadataMaxAge: Number.POSITIVE_INFINITY, allowAutoTopicCreation: false });
   askMetadataTolerantly(cluster);
   return { connection, cluster };

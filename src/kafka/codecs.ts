@@ -22,7 +22,7 @@ interface Codec {
 
 const lz4: Codec = {
   compress: async (encoder) => compressFrame(encoder.buffer),
-  decompress: async (buffer) => decompressFrame(buffer),
+  decompress: async (buffer) => decompressFrame(buffer, LARGEST_UNPACKED),
 };
 
 const compressZstd = promisify(zstdCompress);
@@ -30,7 +30,7 @@ const decompressZstd = promisify(zstdDecompress);
 const decompressGzip = promisify(gunzip);
 
 /** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
-const LARGEST_UNPACKED = 256 * 1024 * 1024;
+export const LARGEST_UNPACKED = 256 * 1024 * 1024;
 const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
 const zstd: Codec = {
@@ -40,7 +40,7 @@ const zstd: Codec = {
 
 const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
   [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
-  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer),
+  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer, LARGEST_UNPACKED),
   [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
   [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
 };
@@ -60,9 +60,17 @@ export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], Comp
   zstd: CompressionTypes.ZSTD,
 };
 
-/** Makes the codecs known to kafkajs; doing so again changes nothing. */
+/** kafkajs' own, before anything is registered. */
+const packGzip = CompressionCodecs[CompressionTypes.GZIP] as () => Codec;
+
+/** Makes the codecs known to kafkajs, which unpacks logs of old formats; doing so again changes nothing. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = snappyCodec;
+  const bounded = (pack: () => Codec, codec: number) => () => ({
+    ...pack(),
+    decompress: (buffer: Buffer) => decompress(codec, buffer),
+  });
+  CompressionCodecs[CompressionTypes.GZIP] = bounded(packGzip, CompressionTypes.GZIP);
+  CompressionCodecs[CompressionTypes.Snappy] = bounded(snappyCodec, CompressionTypes.Snappy);
   CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
   CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
 }

@@ -10,17 +10,19 @@ import { Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkaj
 import type { Settings } from '../config/schema.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { KafkaAccess } from './access.ts';
 import { registerCodecs } from './codecs.ts';
 import { guardFrames } from './frame-guard.ts';
 import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
 import { Sockets } from './sockets.ts';
-import { tlsOptions } from './tls.ts';
 import { quickenVarints } from './varints.ts';
 
 export interface ConnectionOptions {
   readonly settings: Settings['kafka'];
   readonly log: Log;
+  /** Shared by those whose credentials change together. */
+  readonly access?: KafkaAccess;
   /** The broker to ask first, as an index into `kafka.brokers`, modulo their number. */
   readonly firstBroker?: number;
   /** Let kafkajs itself time requests out: ten wake-ups a second on each connection. */
@@ -34,10 +36,13 @@ export class KafkaConnection {
   /** What `kafka` was made with; for those parts of kafkajs that are built by hand. */
   readonly config: KafkaConfig;
   readonly sockets: Sockets;
+  /** That of `access` when this was built. */
+  readonly version: number;
 
-  private constructor(config: KafkaConfig, sockets: Sockets) {
+  private constructor(config: KafkaConfig, sockets: Sockets, version: number) {
     this.config = config;
     this.sockets = sockets;
+    this.version = version;
     this.kafka = new Kafka(config);
   }
 
@@ -48,7 +53,9 @@ export class KafkaConnection {
     quickenVarints();
     registerCodecs();
     const sockets = new Sockets();
-    return new KafkaConnection(kafkajsConfig(options, sockets), sockets);
+    const { access = new KafkaAccess(options.settings, options.log) } = options;
+    const config = kafkajsConfig(options, access, sockets);
+    return new KafkaConnection(config, sockets, access.version);
   }
 
   /** Ends every socket now and for ever, answered or not. */
@@ -57,7 +64,7 @@ export class KafkaConnection {
   }
 }
 
-function kafkajsConfig(options: ConnectionOptions, sockets: Sockets): KafkaConfig {
+function kafkajsConfig(options: ConnectionOptions, access: KafkaAccess, sockets: Sockets): KafkaConfig {
   const { settings, log, firstBroker = 0, enforceRequestTimeout = false, observe } = options;
   const { brokers } = settings;
   if (brokers.length === 0) {
@@ -65,8 +72,8 @@ function kafkajsConfig(options: ConnectionOptions, sockets: Sockets): KafkaConfi
   }
   const first = firstBroker % brokers.length;
   const inOrder = [...brokers.slice(first), ...brokers.slice(0, first)].map((broker) => sockets.alias(broker));
-  const ssl = tlsOptions(settings.tls);
-  const sasl = saslOptions(settings.sasl);
+  const { tls: ssl, sasl: login } = access.credentials();
+  const sasl = saslOptions(login);
   return {
     clientId: settings.client_id,
     brokers: inOrder,

@@ -16,6 +16,7 @@ import { Backoff, type BackoffSettings } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import type { KafkaAccess } from './access.ts';
 import { Brokers } from './brokers.ts';
 import { answeredError } from './errors.ts';
 import { Session } from './group-session.ts';
@@ -25,6 +26,7 @@ import { within } from './time-limit.ts';
 
 export interface GroupConsumerOptions {
   readonly settings: Settings['kafka'];
+  readonly access?: KafkaAccess;
   readonly backoff: BackoffSettings;
   readonly log: Log;
   readonly clock: Clock;
@@ -84,8 +86,8 @@ export class KafkaGroupConsumer implements GroupConsumer {
   }
 
   #brokers(): Brokers {
-    const { settings, log, clock } = this.#options;
-    return Brokers.create({ settings, topic: settings.topic, log, clock });
+    const { settings, access, log, clock } = this.#options;
+    return Brokers.create({ settings, topic: settings.topic, log, clock, ...(access && { access }) });
   }
 
   #open(membership: Membership, brokers: Brokers, generation: Generation): Session {

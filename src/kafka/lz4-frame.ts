@@ -50,9 +50,10 @@ export function compressFrame(source: Buffer): Buffer {
   return target.subarray(0, out + 4);
 }
 
-/** Throws when what is given is no LZ4 frame, is cut off or damaged. */
-export function decompressFrame(source: Buffer): Buffer {
+/** Throws when what is given is no LZ4 frame, is cut off or damaged, or holds more than `limit` bytes. */
+export function decompressFrame(source: Buffer, limit: number): Buffer {
   const contents: Buffer[] = [];
+  let left = limit;
   for (let position = 0; position < source.length; ) {
     const magic = source.readUInt32LE(position);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
@@ -60,8 +61,9 @@ export function decompressFrame(source: Buffer): Buffer {
       continue;
     }
     if (magic !== MAGIC) throw new Error('not an LZ4 frame');
-    const { content, end } = readFrame(source, position + 4);
+    const { content, end } = readFrame(source, position + 4, left);
     contents.push(content);
+    left -= content.length;
     position = end;
   }
   return contents.length === 1 ? (contents[0] as Buffer) : Buffer.concat(contents);
@@ -87,7 +89,7 @@ function readHeader(source: Buffer, start: number): Header {
   return { flags, blockBytes, contentSize, end: end + 1 };
 }
 
-function readFrame(source: Buffer, start: number): { content: Buffer; end: number } {
+function readFrame(source: Buffer, start: number, limit: number): { content: Buffer; end: number } {
   const header = readHeader(source, start);
   let position = header.end;
   let content = Buffer.allocUnsafe(header.blockBytes);
@@ -104,6 +106,7 @@ function readFrame(source: Buffer, start: number): { content: Buffer; end: numbe
       field >= STORED
         ? length + source.copy(content, length, position, end)
         : decompressBlock(source, position, end, content.subarray(0, length + header.blockBytes), length);
+    if (length > limit) throw new Error('the LZ4 content is larger than is believed');
     position = end;
     if ((header.flags & BLOCK_CHECKSUM) !== 0) {
       verify(source.subarray(position - size, position), source.readUInt32LE(position));

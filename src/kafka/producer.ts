@@ -5,7 +5,7 @@
  *           first send            answered, or refused by the broker
  *   (none) ───────────▶ connected ◀────────────┐
  *      ▲                    │ ─────────────────┘
- *      └── connection lost, time limit, aborted, two failures in a row: every socket of it is destroyed
+ *      └── connection lost, time limit, aborted, two failures in a row, access renewed: every socket is destroyed
  *
  * A new connection is a new kafkajs instance that starts at the next configured broker: kafkajs does not always find
  * back by itself, and each attempt may then use another way in. All configured brokers are tried in one attempt.
@@ -29,6 +29,7 @@ import type { Clock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { formatDuration } from '../lib/units.ts';
+import { KafkaAccess } from './access.ts';
 import { openCluster } from './cluster.ts';
 import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
@@ -63,6 +64,7 @@ export class KafkaProducer {
   readonly #settings: Settings['kafka'];
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #access: KafkaAccess;
   readonly #closing = new AbortController();
   #link: Link | undefined;
   /** The send that runs, and those that wait behind it. */
@@ -70,17 +72,23 @@ export class KafkaProducer {
   #failures = 0;
   #nextBroker = 0;
 
-  private constructor(settings: Settings['kafka'], log: Log, clock: Clock) {
+  private constructor(settings: Settings['kafka'], log: Log, clock: Clock, access: KafkaAccess) {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
+    this.#access = access;
     this.#nextBroker = Math.floor(Math.random() * settings.brokers.length);
     this.#link = this.#build();
   }
 
   /** Connects at the first `send`. Throws what is wrong with the settings or the files they name. */
-  static create(settings: Settings['kafka'], log: Log, clock: Clock): KafkaProducer {
-    return new KafkaProducer(settings, log, clock);
+  static create(
+    settings: Settings['kafka'],
+    log: Log,
+    clock: Clock,
+    access = new KafkaAccess(settings, log),
+  ): KafkaProducer {
+    return new KafkaProducer(settings, log, clock, access);
   }
 
   /**
@@ -116,6 +124,8 @@ export class KafkaProducer {
     if (messages.length === 0) return;
     if (this.#isToEnd(signal)) throw aborted(topic);
     const { request_timeout, brokers } = this.#settings;
+    // Between two sends nothing is under way on it.
+    if (this.#link !== undefined && this.#link.connection.version !== this.#access.version) this.#drop(this.#link);
     this.#link ??= this.#build();
     const link = this.#link;
     try {
@@ -189,6 +199,7 @@ export class KafkaProducer {
   #build(): Link {
     const connection = KafkaConnection.open({
       settings: this.#settings,
+      access: this.#access,
       log: this.#log,
       firstBroker: this.#nextBroker++,
     });

@@ -12,7 +12,7 @@
  */
 import crc32c from 'crc-32/crc32c.js';
 import { asError, HostspoolError } from '../lib/errors.ts';
-import { decompress } from './codecs.ts';
+import { decompress, LARGEST_UNPACKED } from './codecs.ts';
 import type { FetchedMessage } from './log-session.ts';
 import { decodeMessageSet } from './message-set.ts';
 import { RecordCursor } from './record-cursor.ts';
@@ -35,11 +35,15 @@ const MAGIC_AT = 16;
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const HEADER_BYTES = 61;
+/** So much of one fetch is unpacked at once, in bytes. */
+const MOST_UNPACKED = LARGEST_UNPACKED / 4;
 const CURRENT_MAGIC = 2;
 const CODEC_MASK = 0x07;
 const LOG_APPEND_TIME = 0x08;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+/** A batch of more records is not believed: a few kilobytes can be made to hold any number of empty ones. */
+const MOST_RECORDS = 1_000_000;
 /** The type in a control record's key: the transaction was given up. */
 const ABORT = 0;
 const NO_HEADERS: FetchedMessage['headers'] = Object.freeze({});
@@ -66,14 +70,16 @@ export async function decodeRecords(
   const hidden = new HiddenTransactions(aborted);
   let next = position;
   let good = 0;
+  let unpacked = 0;
   try {
-    for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    // What is too much for one fetch is left for the next.
+    for (let at = 0; at + HEADER_BYTES <= bytes.length && unpacked < MOST_UNPACKED; ) {
       const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
       if (end > bytes.length) break;
       const batch = readBatch(bytes, at, end);
       at = end;
       if (batch.lastOffset < position) continue;
-      if (!hidden.hides(batch)) await decodeBatch(batch, position, messages);
+      if (!hidden.hides(batch)) unpacked += await decodeBatch(batch, position, messages);
       next = batch.lastOffset + 1;
       good = messages.length;
     }
@@ -104,8 +110,10 @@ function readBatch(bytes: Buffer, at: number, end: number): Batch {
   };
 }
 
-async function decodeBatch(batch: Batch, position: number, messages: FetchedMessage[]): Promise<void> {
-  if (batch.count <= 0) return;
+/** Answers how many bytes there were to unpack. */
+async function decodeBatch(batch: Batch, position: number, messages: FetchedMessage[]): Promise<number> {
+  if (batch.count <= 0) return 0;
+  if (batch.count > MOST_RECORDS) throw new Error(`a record batch of ${batch.count} records`);
   const codec = batch.attributes & CODEC_MASK;
   const bytes = codec === 0 ? batch.records : await decompress(codec, batch.records);
   const cursor = new RecordCursor(bytes);
@@ -122,6 +130,7 @@ async function decodeBatch(batch: Batch, position: number, messages: FetchedMess
     if (cursor.position !== end) throw new Error('a record is not as long as it says');
     if (offset >= position) messages.push({ offset, key, timestamp: appendTime ?? timestamp, value, headers });
   }
+  return codec === 0 ? 0 : bytes.length;
 }
 
 function readHeaders(cursor: RecordCursor): FetchedMessage['headers'] {

@@ -16,22 +16,27 @@ const CALL_FROM = 32;
 /** A copy of three bytes brings at most 64: no content is larger in proportion. */
 const LARGEST_RATIO = 22;
 
-export function decompressSnappy(source: Buffer): Buffer {
-  if (!source.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC)) return decompressBlock(source);
+/** Throws at damage, and at more than `limit` bytes of content before there is memory for it. */
+export function decompressSnappy(source: Buffer, limit: number): Buffer {
+  if (!source.subarray(0, FRAME_MAGIC.length).equals(FRAME_MAGIC)) return decompressBlock(source, limit);
   const blocks: Buffer[] = [];
+  let left = limit;
   for (let at = FRAME_HEADER_BYTES; at + SIZE_BYTES <= source.length; ) {
     const start = at + SIZE_BYTES;
     const end = start + source.readUInt32BE(at);
     if (end > source.length) throw new Error('the Snappy frame is cut off');
-    blocks.push(decompressBlock(source.subarray(start, end)));
+    const block = decompressBlock(source.subarray(start, end), left);
+    blocks.push(block);
+    left -= block.length;
     at = end;
   }
   return blocks.length === 1 ? (blocks[0] as Buffer) : Buffer.concat(blocks);
 }
 
-function decompressBlock(source: Buffer): Buffer {
+function decompressBlock(source: Buffer, limit: number): Buffer {
   const { length, start } = contentLength(source);
   if (length > source.length * LARGEST_RATIO) throw new Error('the Snappy block is not as long as it says');
+  if (length > limit) throw new Error('the Snappy content is larger than is believed');
   const target = Buffer.allocUnsafe(length);
   const end = source.length;
   let from = start;

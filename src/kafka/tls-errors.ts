@@ -12,6 +12,10 @@ const WANTS_CERTIFICATE: TlsProblem = {
   says: 'it does not accept this client’s certificate, or wants one and got none',
   hint: 'set kafka.tls.cert and kafka.tls.key to a certificate that the broker trusts',
 };
+const OLD_TLS: TlsProblem = {
+  says: 'it speaks no TLS that is new enough: 1.2 at least',
+  hint: 'enable TLS 1.2 or 1.3 on the broker’s listener (ssl.enabled.protocols)',
+};
 
 const PROBLEMS: Readonly<Record<string, TlsProblem>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
@@ -33,6 +37,8 @@ const PROBLEMS: Readonly<Record<string, TlsProblem>> = {
     says: 'its certificate is for another name',
     hint: 'name the brokers in kafka.brokers (and in their advertised.listeners) as their certificates do',
   },
+  ERR_SSL_UNSUPPORTED_PROTOCOL: OLD_TLS,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: OLD_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: {
     says: 'it does not speak TLS on this port',
     hint: 'set kafka.tls.enabled to false, or kafka.brokers to the port of a TLS listener',
@@ -47,6 +53,8 @@ export function isTlsCode(code: string): boolean {
 export function describeTlsProblem(code: string, message: string): TlsProblem {
   const known = PROBLEMS[code];
   if (known !== undefined) return known;
+  // Met while something was written it has no code of its own.
+  if (code === 'EPROTO' && /protocol version|unsupported protocol/.test(message)) return OLD_TLS;
   // The broker's side of the handshake: alerts about what we showed it. Their names differ between TLS versions.
   if (/_ALERT_.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) return WANTS_CERTIFICATE;
   return {

@@ -1,7 +1,9 @@
 /**
- * The files of kafka.tls as TLS options, read anew for each connection that is built: a renewed certificate is taken
- * without a restart. A file that is missing or no PEM stops with the setting's name and the file's, before any broker
- * is asked.
+ * The files of kafka.tls as TLS options, read anew each time. A file that is missing or no PEM stops with the setting's
+ * name and the file's, before any broker is asked.
+ *
+ * What Node would do by itself is said all the same: its own defaults are whatever an environment variable
+ * (NODE_TLS_REJECT_UNAUTHORIZED) or an option of node makes of them.
  */
 import { type ConnectionOptions, createSecureContext } from 'node:tls';
 import type { Settings } from '../config/schema.ts';
@@ -15,6 +17,8 @@ export function tlsOptions(settings: TlsSettings): ConnectionOptions | undefined
   if (!settings.enabled) return undefined;
   const { ca, cert, key } = settings;
   const options: ConnectionOptions = {
+    minVersion: 'TLSv1.2',
+    rejectUnauthorized: true,
     ...(ca === undefined ? {} : { ca: readPem('certificate', 'kafka.tls.ca', ca, 'KAFKA_TLS_FILE') }),
     ...(cert === undefined ? {} : { cert: readPem('certificate', 'kafka.tls.cert', cert, 'KAFKA_TLS_FILE') }),
     ...(key === undefined ? {} : { key: readPem('key', 'kafka.tls.key', key, 'KAFKA_TLS_FILE') }),

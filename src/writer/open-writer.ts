@@ -1,5 +1,6 @@
 /** The writer with all that the settings name: the brokers, the database, the dead-letter topic. */
 import type { ResolvedSettings } from '../config/load.ts';
+import { KafkaAccess } from '../kafka/access.ts';
 import { KafkaAdmin } from '../kafka/admin.ts';
 import { KafkaGroupConsumer } from '../kafka/group-consumer.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
@@ -7,6 +8,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { ensureSchema, openSink } from '../sink/open-sink.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { Renewing } from './renewing.ts';
 import { Writer } from './writer.ts';
 
 /** Messages here may be the last copy of what they tell, and there are few. */
@@ -15,9 +17,10 @@ const DEAD_LETTERS = { partitions: 1, config: { 'retention.ms': String(90 * 86_4
 /** Connects to nothing yet; throws what is wrong with the settings or the files they name. */
 export function openWriter(settings: ResolvedSettings, clock: Clock, log: Log): Writer {
   const { kafka, backoff } = settings;
-  const producer = KafkaProducer.create(kafka, log, clock);
-  const consumer = KafkaGroupConsumer.create({ settings: kafka, backoff, log, clock });
-  const admin = KafkaAdmin.create(kafka, log, clock);
+  const access = new KafkaAccess(kafka, log);
+  const producer = KafkaProducer.create(kafka, log, clock, access);
+  const consumer = KafkaGroupConsumer.create({ settings: kafka, access, backoff, log, clock });
+  const admin = KafkaAdmin.create(kafka, log, clock, access);
   const ensureTopic = async (topic: string) => {
     const isNew = await admin.ensureTopic(topic, DEAD_LETTERS);
     if (isNew) log.info({ event: 'dead_letter_topic_made', topic });
@@ -33,6 +36,7 @@ export function openWriter(settings: ResolvedSettings, clock: Clock, log: Log): 
     consumer,
     sink,
     prepare,
+    renewing: new Renewing(access, sink),
     deadLetters,
     close: async () => {
       admin.close();

@@ -28,6 +28,7 @@ import { Health, type HealthReport, type Organ } from './health.ts';
 import { LagWarning, sum } from './lag-warning.ts';
 import { Loader } from './loader.ts';
 import { Patience } from './patience.ts';
+import type { Renewing } from './renewing.ts';
 import { letOldRowsGo } from './retention.ts';
 import { SessionRun } from './session-run.ts';
 import { standingOf, stuckReasons, type WriterMotion } from './standing.ts';
@@ -40,6 +41,7 @@ export interface WriterPorts {
   /** Brings the database to its schema; rejects with a HostspoolError. */
   readonly prepare: () => Promise<void>;
   readonly deadLetters: DeadLetters;
+  readonly renewing?: Renewing;
   /** Closes what the ports hold beside the sink. */
   readonly close: () => Promise<void>;
   readonly clock: Clock;
@@ -142,6 +144,7 @@ export class Writer implements Service {
   apply(settings: ResolvedSettings): void {
     this.#stats.every(settings.log.stats_interval);
     this.#lagWarning.setThreshold(settings.lag.warn);
+    this.#ports.renewing?.renew(settings);
     this.#settings = settings;
   }
 
@@ -156,7 +159,7 @@ export class Writer implements Service {
     return {
       stuck: this.#stopping ? [] : stuckReasons(this.#motion(), this.#settings),
       failed: reasons,
-      degraded: reasons.length > 0 ? [] : this.#health.concerns(),
+      degraded: [...(reasons.length > 0 ? [] : this.#health.concerns()), ...(this.#ports.renewing?.problems ?? [])],
       unready: this.#stopping ? ['it is stopping'] : isIn ? [] : [NOT_JOINED.message],
     };
   }

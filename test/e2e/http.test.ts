@@ -43,6 +43,35 @@ async function metrics(port: number): Promise<string> {
   return text;
 }
 
+describe('hostspool health', () => {
+  it('ends with 0 while the process answers, 1 once nobody does, 2 where nobody can be asked', async () => {
+    using scratch = new Scratch();
+    const token = 'hunter2-hunter2';
+    const env = { HOSTSPOOL_HTTP_TOKEN: token };
+    await using local = start(scratch, {}, env);
+    const address = `--http.address=127.0.0.1:${await portOf(local)}`;
+    await until(() => local.taken().length >= 2, 'samples were taken');
+    const health = (...args: string[]) => runExecutable(['health', '--config=/dev/null', ...args], { env });
+
+    const well = health(address, '--ready');
+    expect(well).toMatchObject({ code: 0, stderr: '' });
+    expect(well.stdout).toMatch(/^OK {2}http:\/\/127\.0\.0\.1:\d+\/health\/ready\n$/);
+    const { code, stdout } = health(address, '--json');
+    expect({ code, answer: JSON.parse(stdout) }).toEqual({ code: 0, answer: { status: 'ok', reasons: [] } });
+    const refused = runExecutable(['health', '--config=/dev/null', address]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('[HEALTH_TOKEN]');
+
+    await local.end();
+    const gone = health(address, '--json');
+    expect(gone.code).toBe(1);
+    expect(gone.stderr).toContain('[HEALTH_UNREACHABLE]');
+    expect(JSON.parse(gone.stdout)).toMatchObject({ status: 'unknown', reason_codes: ['HEALTH_UNREACHABLE'] });
+    expect(health('--http.address=')).toMatchObject({ code: 2, stdout: '' });
+    for (const { stdout, stderr } of [well, gone]) expect(stdout + stderr).not.toContain(token);
+  });
+});
+
 describe('local mode over HTTP', () => {
   it('is well, and tells the status that hostspool status tells', async () => {
     using scratch = new Scratch();

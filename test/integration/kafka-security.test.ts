@@ -3,15 +3,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { KafkaAccess } from '../../src/kafka/access.ts';
 import { KafkaProducer } from '../../src/kafka/producer.ts';
 import { SystemClock } from '../../src/lib/clock.ts';
 import type { HostspoolError } from '../../src/lib/errors.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { createTopic } from '../support/broker.ts';
-import { CertificateAuthority, type CertificateOptions } from '../support/broker-certificates.ts';
+import { type Certificate, CertificateAuthority, type CertificateOptions } from '../support/broker-certificates.ts';
 import { kafkaSettings, readTopic, testBroker, uniqueTopic } from '../support/broker-client.ts';
 import { Scratch } from '../support/executable.ts';
+import { GroupMember } from '../support/group-member.ts';
+import { listenOldTls } from '../support/old-tls.ts';
 
 const { addresses, missing } = testBroker();
 const scratch = new Scratch();
@@ -119,6 +122,87 @@ describe.skipIf(missing !== undefined)(`logging in to Kafka (${missing ?? addres
   });
 });
 
+describe.skipIf(missing !== undefined)('renewed access to Kafka', () => {
+  const { bootstrap, mutual } = addresses;
+  const stranger = new CertificateAuthority('a stranger').issue({ commonName: 'client' });
+
+  function shown(client: Certificate) {
+    return {
+      ca: file('ca.pem', addresses.ca),
+      cert: file('now.pem', client.cert),
+      key: file('now-key.pem', client.key),
+    };
+  }
+
+  it('is used from the next send on, and bad files change nothing', async () => {
+    const topic = uniqueTopic();
+    await createTopic(bootstrap, topic);
+    const settings = kafkaSettings(mutual.bootstrap, {
+      request_timeout: '5s',
+      tls: { enabled: true, ...shown(mutual.client) },
+    });
+    const access = new KafkaAccess(settings, log);
+    const producer = KafkaProducer.create(settings, log, new SystemClock(), access);
+    const send = (value: string) => producer.send(topic, [{ key: 'web-1', value }]);
+    try {
+      await send('1');
+      file('now.pem', 'half a fi');
+      access.renew(settings);
+      await send('2');
+      shown(stranger);
+      // Nobody was told yet: the connection that is open stays.
+      await send('3');
+      access.renew(settings);
+      expect((await failure(send('refused'))).code).toMatch(/^KAFKA_(TLS|UNREACHABLE)$/);
+      shown(mutual.client);
+      access.renew(settings);
+      await send('4');
+    } finally {
+      await producer.close();
+    }
+    expect((await readTopic(bootstrap, topic)).map(({ value }) => value)).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('replaces a group member’s connections within its session, and nothing is left out or read twice', async () => {
+    const topic = uniqueTopic();
+    await createTopic(bootstrap, topic);
+    const settings = kafkaSettings(mutual.bootstrap, {
+      topic,
+      group: topic,
+      tls: { enabled: true, ...shown(mutual.client) },
+    });
+    const access = new KafkaAccess(settings, log);
+    await using member = GroupMember.start({ settings, access });
+    const producer = KafkaProducer.create(kafkaSettings(bootstrap, {}), log, new SystemClock());
+    const sent: string[] = [];
+    const send = async () => {
+      sent.push(String(sent.length));
+      await producer.send(topic, [{ key: 'web-1', value: String(sent.length - 1) }]);
+      await expect.poll(() => member.loaded.values).toEqual(sent);
+    };
+    try {
+      for (let round = 0; round < 3; round++) {
+        await send();
+        shown(renewed(mutual.client));
+        access.renew(settings);
+      }
+      await send();
+    } finally {
+      await producer.close();
+    }
+    expect(access.version).toBe(4);
+    expect(member.sessions).toHaveLength(1);
+    expect(member.failures).toEqual([]);
+    expect(member.loaded.refused).toBe(0);
+  });
+});
+
+/** The same certificate in a file with other bytes. */
+let renewals = 0;
+function renewed({ cert, key }: Certificate): Certificate {
+  return { cert: `${'# renewed\n'.repeat(++renewals)}${cert}`, key };
+}
+
 describe('a broker’s certificate', () => {
   const authority = new CertificateAuthority();
   const good: CertificateOptions = { commonName: 'broker', names: ['127.0.0.1'] };
@@ -160,6 +244,24 @@ describe('a broker’s certificate', () => {
     const error = await against({ ...good, names: ['kafka.example.com'] });
     expect(error).toMatchObject({ code: 'KAFKA_TLS' });
     expect(error.message).toContain('for another name');
+  });
+
+  it('is looked at whatever NODE_TLS_REJECT_UNAUTHORIZED says', async () => {
+    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0');
+    try {
+      expect(await against(good, new CertificateAuthority())).toMatchObject({ code: 'KAFKA_TLS' });
+      expect(await against({ ...good, names: ['kafka.example.com'] })).toMatchObject({ code: 'KAFKA_TLS' });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  it('does not help a broker that speaks no TLS later than 1.1', async () => {
+    await using old = await listenOldTls(authority.issue(good));
+    const tls = { enabled: true, ca: ca() };
+    const error = await failure(sendOne(`127.0.0.1:${old.port}`, 'any', { tls, request_timeout: '5s' }));
+    expect(error).toMatchObject({ code: 'KAFKA_TLS', message: expect.stringContaining('1.2 at least') });
+    expect(old.secured()).toBe(0);
   });
 
   it('of an authority that is not trusted is told so, with the setting to change', async () => {

@@ -42,6 +42,16 @@ describe('rows', () => {
     });
   });
 
+  it('that look like SQL are only text', async () => {
+    const hostname = "x');DROP/**/TABLE/**/server_metrics;--";
+    const agent_version = '1\'; SHUTDOWN; --"]';
+    await loadAll(fixture.sink, [message(1, 1, { hostname, agent_version })], null);
+    expect(rows()).toMatchObject([{ hostname, agent_version }]);
+    expect((await fixture.sink.listHosts()).map(({ hostname: host }) => host)).toEqual([hostname]);
+    expect(await fixture.sink.retireHost(hostname)).toBe(true);
+    expect(rows()).toHaveLength(1);
+  });
+
   it('keep their values at the limits of the types', async () => {
     const greatest = Object.fromEntries(
       FIELDS.filter(({ kind }) => kind.type === 'decimal').map(({ name, kind }) => [name, kind.max]),

@@ -2,10 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { HostspoolError } from '../../src/lib/errors.ts';
 import type { SqlServerSettings } from '../../src/sink/sqlserver/connection-settings.ts';
 import { CertificateAuthority } from '../support/broker-certificates.ts';
+import { listenOldTls } from '../support/old-tls.ts';
 import { SqlServerFixture } from '../support/sqlserver-fixture.ts';
 import { obfuscated } from '../support/tds/login.ts';
 import { BEGAN, loadAll, message, READER } from '../unit/sink/a-load.ts';
@@ -14,6 +16,9 @@ const PASSWORD = 'Tr0ub4dor&3-ß';
 const authority = new CertificateAuthority();
 const stranger = new CertificateAuthority('somebody else');
 const certificate = authority.issue({ commonName: 'sql', names: ['localhost', '127.0.0.1'] });
+
+/** What a server of old days takes; at OpenSSL's usual level it would not offer 1.1. */
+const OLD = { minVersion: 'TLSv1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
 
 let directory: string;
 let ca: string;
@@ -154,12 +159,59 @@ describe('a server that is not trusted gets no password', () => {
     expect(fixture.server.records).toEqual([]);
   });
 
+  it.each(['true', 'strict'] as const)('nor when it speaks no TLS later than 1.1 (encrypt: %s)', async (encrypt) => {
+    await using old = await listenOldTls(certificate, ['tds/8.0']);
+    if (encrypt === 'strict') {
+      const error = await attempt({ encrypt, port: old.port });
+      expect(error).toMatchObject({ code: 'SINK_TLS', retryable: false });
+      expect(error?.message).toContain('1.2 at least');
+      expect(old.secured()).toBe(0);
+    } else {
+      fixture.server.secureContext = createSecureContext({ ...certificate, maxVersion: 'TLSv1.1', ...OLD });
+      expect(await attempt({ encrypt })).toMatchObject({ code: 'SINK_TLS' });
+      expectPasswordUnseen();
+    }
+  });
+
   it('and a renewed CA file is taken without a restart', async () => {
     writeFileSync(ca, stranger.cert);
     const sink = fixture.another();
     await expect(sink.readOffsets(READER)).rejects.toMatchObject({ code: 'SINK_TLS' });
     writeFileSync(ca, authority.cert);
     expect(await sink.readOffsets(READER)).toEqual(new Map());
+  });
+});
+
+describe('renewed access', () => {
+  it('is used from the next load on: the connection that is open is replaced, and nothing is lost', async () => {
+    const { server, sink, settings } = fixture;
+    await loadAll(sink, [message(1, 1)], null);
+    const before = server.records.length;
+    server.password = 'the-next-one';
+    sink.renew({ ...settings, password: 'the-next-one' });
+    expect(await loadAll(sink, [message(1, 2)], 1)).toMatchObject({ kind: 'committed', inserted: 1 });
+    expect(server.records.length).toBeGreaterThan(before);
+    const after = server.records.length;
+    // Nothing new: nothing is replaced.
+    sink.renew({ ...settings, password: 'the-next-one' });
+    expect(await loadAll(sink, [message(1, 3)], 2)).toMatchObject({ kind: 'committed', inserted: 1 });
+    expect(server.records.length).toBe(after);
+    expect(server.committed.rows()).toHaveLength(3);
+  });
+
+  it('keeps the authorities in use while a new file is no good, and says so for as long as it lasts', async () => {
+    const { server, sink, settings } = fixture;
+    await loadAll(sink, [message(1, 1)], null);
+    writeFileSync(ca, 'half a fi');
+    sink.renew(settings);
+    expect(sink.accessProblem).toContain('sqlserver.ca');
+    server.cut();
+    await server.settled();
+    await expect(loadAll(sink, [message(1, 2)], 1)).rejects.toThrow();
+    expect(await loadAll(sink, [message(1, 2)], 1)).toMatchObject({ kind: 'committed', inserted: 1 });
+    writeFileSync(ca, authority.cert);
+    sink.renew(settings);
+    expect(sink.accessProblem).toBeUndefined();
   });
 });
 

@@ -3,7 +3,7 @@
  * by hand uses the one that is there.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,13 @@ if (!existsSync(executable)) throw new Error('build/hostspool is missing: npm ru
 
 /** The environment of a process that knows nothing of this machine's settings. */
 const BARE_ENV = { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '' };
+
+/** Where `npm test` keeps all that executables write, to look for secrets in it. */
+const OUTPUT = process.env.HOSTSPOOL_TEST_OUTPUT;
+
+function keep(written: string | Buffer): void {
+  if (OUTPUT !== undefined) appendFileSync(join(OUTPUT, `executables-${process.pid}.log`), written);
+}
 
 export interface Finished {
   readonly code: number | null;
@@ -34,6 +41,7 @@ export function runExecutable(
     ...(cwd === undefined ? {} : { cwd }),
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
+  keep(`${result.stdout}${result.stderr}`);
   return { code: result.status, stdout: result.stdout, stderr: result.stderr };
 }
 
@@ -56,7 +64,9 @@ export class RunningExecutable implements AsyncDisposable {
       this.#lines.push(JSON.parse(text) as LogLine);
       this.#changed();
     });
+    this.#child.stdout?.on('data', keep);
     this.#child.stderr?.on('data', (data) => {
+      keep(data as Buffer);
       this.#stderr += String(data);
     });
     this.#exited = new Promise((resolve) => {

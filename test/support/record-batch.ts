@@ -11,6 +11,8 @@ export interface BatchOptions {
   readonly firstTimestamp?: number;
   readonly maxTimestamp?: number;
   readonly magic?: number;
+  /** How many records it says it has; as many as it has unless this is set. */
+  readonly count?: number;
   readonly pack?: (records: Buffer) => Buffer;
 }
 
@@ -40,7 +42,7 @@ export function recordBatch(options: BatchOptions = {}): Buffer {
   bytes.writeBigInt64BE(BigInt(firstTimestamp), 27);
   bytes.writeBigInt64BE(BigInt(maxTimestamp), 35);
   bytes.writeBigInt64BE(BigInt(producerId), 43);
-  bytes.writeInt32BE(records.length, 57);
+  bytes.writeInt32BE(options.count ?? records.length, 57);
   body.copy(bytes, 61);
   return withChecksum(bytes);
 }

@@ -2,20 +2,28 @@
  * The settings as mssql's configuration. The CA file is read anew for each pool, so a renewed one is taken without a
  * restart; one that cannot be used stops with the setting's name before any server is asked.
  */
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { config as PoolConfig } from 'mssql';
 import type { Connection } from 'tedious';
 import type { Settings } from '../../config/schema.ts';
-import { errorCode, HostspoolError } from '../../lib/errors.ts';
+import { HostspoolError } from '../../lib/errors.ts';
+import { readPem } from '../../lib/pem-file.ts';
 
 export type SqlServerSettings = Settings['sqlserver'];
 
 /** One that loads, one for everything else, and one to spare. */
 const MOST_CONNECTIONS = 3;
 
+/** The authorities of `sqlserver.ca`, PEM; undefined: the system's. Throws SINK_TLS_FILE. */
+export function readAuthorities({ ca }: Pick<SqlServerSettings, 'ca'>): string | undefined {
+  return ca === undefined ? undefined : readPem('certificate', 'sqlserver.ca', ca, 'SINK_TLS_FILE');
+}
+
 /** `connecting` sees each connection before it connects. Throws SINK_SETTINGS, SINK_TLS_FILE. */
-export function poolConfig(settings: SqlServerSettings, connecting: (connection: Connection) => void): PoolConfig {
+export function poolConfig(
+  settings: SqlServerSettings,
+  connecting: (connection: Connection) => void,
+  authorities = readAuthorities(settings),
+): PoolConfig {
   const { host, port, instance, database, user, password, connect_timeout, request_timeout } = settings;
   if (user === undefined || password === undefined) {
     const missing = user === undefined ? 'sqlserver.user' : 'sqlserver.password';
@@ -36,7 +44,11 @@ export function poolConfig(settings: SqlServerSettings, connecting: (connection:
     maxRetriesOnTransientErrors: 0,
     useUTC: true,
     abortTransactionOnError: true,
-    ...(settings.ca === undefined ? {} : { cryptoCredentialsDetails: { ca: readCertificates(settings.ca) } }),
+    // Node's own default is whatever its options make of it.
+    cryptoCredentialsDetails: {
+      minVersion: 'TLSv1.2',
+      ...(authorities === undefined ? {} : { ca: authorities }),
+    },
   };
   return {
     server: host,
@@ -58,24 +70,4 @@ export function poolConfig(settings: SqlServerSettings, connecting: (connection:
 
 function encryption(encrypt: SqlServerSettings['encrypt']): boolean | 'strict' {
   return encrypt === 'strict' ? 'strict' : encrypt === 'true';
-}
-
-function readCertificates(path: string): string {
-  let pem: string;
-  try {
-    pem = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new HostspoolError('SINK_TLS_FILE', `sqlserver.ca: ${path} can't be read (${errorCode(error)})`, {
-      hint: 'check the path, and that the user hostspool runs as may read the file',
-      cause: error,
-    });
-  }
-  try {
-    new X509Certificate(pem);
-  } catch (error) {
-    throw new HostspoolError('SINK_TLS_FILE', `sqlserver.ca: ${path} holds no certificate in PEM form`, {
-      cause: error,
-    });
-  }
-  return pem;
 }

@@ -4,14 +4,17 @@
  *   acquire ─▶ session ─┬─▶ release   it did what it was asked
  *                       └─▶ drop      anything else: closed, never used again
  *
+ * `renew` takes another login or other authorities: the pool is made anew, and who has a session of the old one gives
+ * it back when it has done what it does. Authorities that can't be read change nothing once there were good ones.
+ *
  * Everything here ends in bounded time: a connection has its time limit, a request has its own, and `close` ends every
  * connection there is, also those that are being made, and with them whatever waits for an answer.
  */
 import type { ConnectionPool } from 'mssql';
 import type { Connection } from 'tedious';
-import type { HostspoolError } from '../../lib/errors.ts';
+import { asError, type HostspoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { poolConfig, type SqlServerSettings } from './connection-settings.ts';
+import { poolConfig, readAuthorities, type SqlServerSettings } from './connection-settings.ts';
 import { type Driver, loadDriver } from './driver.ts';
 import { type ServerAddress, sinkClosed, sqlServerError, type ToldByServer } from './errors.ts';
 import { Session } from './session.ts';
@@ -20,15 +23,23 @@ import { Session } from './session.ts';
 const FAILURES_OF_A_POOL = 3;
 const CLOSE_MS = 2000;
 
+/** What can change while it runs. */
+export type Login = Pick<SqlServerSettings, 'user' | 'password' | 'ca'>;
+
 export class SqlServer {
   readonly address: ServerAddress;
-  readonly #settings: SqlServerSettings;
+  #settings: SqlServerSettings;
   readonly #log: Log;
   readonly #connections = new Set<Connection>();
   /** Lent sessions, and where each of them came from. */
   readonly #lent = new Map<Session, ConnectionPool>();
+  /** Those of the login and authorities in force. */
+  #current = new WeakSet<Session>();
   readonly #refusals: ToldByServer[] = [];
   #pool: Promise<ConnectionPool> | undefined;
+  /** The authorities that were last read. */
+  #good: { readonly authorities: string | undefined } | undefined;
+  #problem: string | undefined;
   #failures = 0;
   #closed = false;
 
@@ -40,15 +51,39 @@ export class SqlServer {
     this.address = { server: instance === undefined ? `${host}:${port}` : `${host}\\${instance}`, database };
   }
 
+  /** Why older files are in use than there are; undefined when they are not. */
+  get accessProblem(): string | undefined {
+    return this.#problem;
+  }
+
+  /** Takes over the login and the authorities, where they are not the same, for connections to come. */
+  renew({ user, password, ca }: Login): void {
+    const before = this.#settings;
+    const authorities = this.#good?.authorities;
+    this.#settings = { ...before, user, password, ca };
+    const isNew = user !== before.user || password !== before.password;
+    if (this.#good === undefined || (this.#authorities() === authorities && !isNew)) return;
+    this.#log.info({ event: 'sqlserver_access_renewed' });
+    this.#current = new WeakSet();
+    void this.#retire();
+  }
+
+  /** Whether a session is of the connections that are made now. */
+  isCurrent(session: Session): boolean {
+    return this.#current.has(session);
+  }
+
   /** Rejects with HostspoolError. */
   async acquire(): Promise<Session> {
     this.#refusals.length = 0;
     try {
       const driver = await loadDriver();
-      const pool = await this.#open(driver);
+      const opened = this.#open(driver);
+      const pool = await opened;
       const connection = await acquireFrom(pool);
       const session = new Session(connection, driver);
       this.#lent.set(session, pool);
+      if (opened === this.#pool) this.#current.add(session);
       if (this.#closed) connection.close();
       return session;
     } catch (error) {
@@ -68,9 +103,14 @@ export class SqlServer {
   }
 
   drop(session: Session): void {
+    this.end(session);
+    this.#failed();
+  }
+
+  /** Of a session that did nothing wrong. */
+  end(session: Session): void {
     session.connection.close();
     this.#giveBack(session);
-    this.#failed();
   }
 
   /** Runs the action with a session of its own. Rejects with HostspoolError. */
@@ -111,10 +151,27 @@ export class SqlServer {
   }
 
   async #connect({ mssql }: Driver): Promise<ConnectionPool> {
-    const pool = new mssql.ConnectionPool(poolConfig(this.#settings, (connection) => this.#watch(connection)));
+    const watch = (connection: Connection) => this.#watch(connection);
+    const pool = new mssql.ConnectionPool(poolConfig(this.#settings, watch, this.#authorities()));
     // A connection that fails while it lies in the pool; whoever asks next gets another.
     pool.on('error', (error) => this.#log.debug({ event: 'sqlserver_pool_error', message: String(error) }));
     return pool.connect();
+  }
+
+  /** Throws SINK_TLS_FILE where they were never good. */
+  #authorities(): string | undefined {
+    try {
+      this.#good = { authorities: readAuthorities(this.#settings) };
+      this.#problem = undefined;
+    } catch (thrown) {
+      if (this.#good === undefined) throw thrown;
+      const error = asError(thrown);
+      if (this.#problem !== error.message) {
+        this.#log.error({ event: 'sqlserver_tls_not_renewed', err: error }, 'the authorities in use stay in use');
+      }
+      this.#problem = error.message;
+    }
+    return this.#good.authorities;
   }
 
   #watch(connection: Connection): void {

@@ -21,7 +21,7 @@ import type { SampleDatabase } from '../sample-database.ts';
 import type { Load, LoadOutcome, LogReader, OffsetMove, StoredOffset } from '../sink.ts';
 import type { HostRecord, OffsetReset } from '../sink-admin.ts';
 import type { SqlServerSettings } from './connection-settings.ts';
-import { SqlServer } from './server.ts';
+import { type Login, SqlServer } from './server.ts';
 import type { Parameter, Session, SqlRow } from './session.ts';
 import {
   accountsInOrder,
@@ -150,6 +150,15 @@ export class SqlServerSink implements SampleDatabase {
     return Number(answer?.expired);
   }
 
+  /** The connection with the staging tables is replaced between two loads. */
+  renew(settings: Login): void {
+    this.#server.renew(settings);
+  }
+
+  get accessProblem(): string | undefined {
+    return this.#server.accessProblem;
+  }
+
   /** Ends what is under way: whoever waits for it gets SINK_CLOSED. Within some seconds. */
   async close(): Promise<void> {
     await this.#server.close();
@@ -171,7 +180,8 @@ export class SqlServerSink implements SampleDatabase {
   }
 
   async #withStaging<Result>(action: (session: Session) => Promise<Result>): Promise<Result> {
-    const session = this.#staging?.isUsable === true ? this.#staging : await this.#newStaging();
+    const isUsable = this.#staging?.isUsable === true && this.#server.isCurrent(this.#staging);
+    const session = isUsable ? (this.#staging as Session) : await this.#newStaging();
     try {
       await this.#batch(session, session === this.#staging ? 'empty-tables' : 'stage-tables');
       const result = await action(session);
@@ -188,7 +198,7 @@ export class SqlServerSink implements SampleDatabase {
   async #newStaging(): Promise<Session> {
     const old = this.#staging;
     this.#staging = undefined;
-    if (old !== undefined) this.#server.drop(old);
+    if (old !== undefined) this.#server.end(old);
     return this.#server.acquire();
   }
 }

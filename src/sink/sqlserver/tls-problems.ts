@@ -10,6 +10,10 @@ const UNKNOWN_AUTHORITY: TlsProblem = {
   says: 'its certificate comes from an authority that is not trusted here',
   hint: 'set sqlserver.ca to the PEM file of the authority that issued the server’s certificate',
 };
+const OLD_TLS: TlsProblem = {
+  says: 'it speaks no TLS that is new enough: 1.2 at least',
+  hint: 'enable TLS 1.2 on the server (SQL Server 2016 and later have it)',
+};
 
 const PROBLEMS: Readonly<Record<string, TlsProblem>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
@@ -34,6 +38,8 @@ const PROBLEMS: Readonly<Record<string, TlsProblem>> = {
     says: 'the server and sqlserver.encrypt do not agree whether to encrypt; nothing was sent to it',
     hint: 'enable encryption on the server, or set sqlserver.encrypt as the server wants it (false sends everything in plain text)',
   },
+  ERR_SSL_UNSUPPORTED_PROTOCOL: OLD_TLS,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: OLD_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: {
     says: 'it does not begin with TLS on this port',
     hint: 'sqlserver.encrypt: strict needs SQL Server 2022 or later; try true',
@@ -48,6 +54,8 @@ export function tlsProblem(error: Error): TlsProblem | undefined {
     const code = errorCode(at) ?? '';
     const known = PROBLEMS[code];
     if (known !== undefined) return known;
+    // Met while something was written it has no code of its own.
+    if (code === 'EPROTO' && /protocol version|unsupported protocol/.test(at.message)) return OLD_TLS;
     if (TLS_CODE.test(code)) {
       return {
         says: at.message.trim(),

@@ -106,6 +106,12 @@ describe('settings that do not go together', () => {
     const plain = { 'kafka.sasl.mechanism': 'plain', 'kafka.sasl.username': 'u' };
     expect(load({ flags: plain, env: SECRET }).warnings).toHaveLength(1);
     expect(load({ flags: { ...plain, 'kafka.tls.enabled': true }, env: SECRET }).warnings).toEqual([]);
+    const scram = { ...plain, 'kafka.sasl.mechanism': 'scram-sha-512' };
+    expect(load({ flags: scram, env: SECRET }).warnings).toEqual([expect.stringContaining('can be guessed')]);
+    expect(load({ flags: { ...scram, 'kafka.tls.enabled': true }, env: SECRET }).warnings).toEqual([]);
+    const open = { mode: 'writer', 'sqlserver.encrypt': 'false' };
+    expect(load({ flags: open }).warnings).toEqual([expect.stringContaining('go over the network readable')]);
+    expect(load({ flags: { ...open, 'writer.sink': 'sqlite' } }).warnings).toEqual([]);
     expect(load({ flags: { 'ship.batch_bytes': '2MiB' } }).warnings[0]).toContain('max.message.bytes');
     expect(load({ flags: { 'sqlserver.trust_server_certificate': true } }).warnings).toEqual([]);
     const writer = { mode: 'writer', 'sqlserver.trust_server_certificate': true };
@@ -169,7 +175,7 @@ describe('what a reload changes', () => {
   });
 
   it('names a secret that changed, without its value', () => {
-    expect(changes({}, SECRET)).toEqual({ live: {}, restart: ['kafka.sasl.password'] });
+    expect(changes({}, SECRET)).toEqual({ live: { 'kafka.sasl.password': '[secret]' }, restart: [] });
     const live = changes({}, { HOSTSPOOL_HTTP_TOKEN: 'hunter2' });
     expect(live).toEqual({ live: { 'http.token': '[secret]' }, restart: [] });
   });

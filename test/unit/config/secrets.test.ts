@@ -107,6 +107,30 @@ describe('a secret that everybody may read', () => {
   });
 });
 
+describe('a file that too many people may touch', () => {
+  it.each(['kafka.tls.key', 'http.tls.key'])('is a private key that everybody may read: %s', (name) => {
+    const others = {
+      [name.replace('key', 'cert')]: '/x.pem',
+      ...(name.startsWith('kafka') && { 'kafka.tls.enabled': 'true' }),
+    };
+    const warningsWith = (mode: number) => load({ flags: { ...others, [name]: secretFile('key', mode) } }).warnings;
+    expect(warningsWith(0o644)).toEqual([
+      expect.stringContaining(`the private key of ${name}, may be read by everybody`),
+    ]);
+    expect(warningsWith(0o640)).toEqual([]);
+  });
+
+  it('is a spool in a directory where everybody may put links, for whoever has a spool', () => {
+    const directory = scratchDirectory();
+    chmodSync(directory, 0o1777);
+    const flags = { 'spool.path': join(directory, 'spool.db') };
+    expect(load({ flags }).warnings).toEqual([expect.stringContaining('may be written by everybody')]);
+    expect(load({ flags: { ...flags, mode: 'writer', 'writer.sink': 'sqlite' } }).warnings).toEqual([]);
+    chmodSync(directory, 0o770);
+    expect(load({ flags }).warnings).toEqual([]);
+  });
+});
+
 it('is in no message, however the file is broken around it', () => {
   const broken = [
     `kafka:\n  sasl:\n    password: "${SECRET}" x\n`,

@@ -1,6 +1,7 @@
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { compressFrame } from '../../../src/kafka/lz4-frame.ts';
 import { decodeRecords } from '../../../src/kafka/record-batches.ts';
 import {
   CONTROL,
@@ -23,6 +24,21 @@ const inTransaction = (baseOffset: number, producerId: number) =>
     attributes: TRANSACTIONAL,
     records: [text(baseOffset), text(baseOffset + 1), text(baseOffset + 2)],
   });
+
+/** The Java library's frame of so many equal blocks, each one byte repeated by copies of 64. */
+function snappyFrames(blocks: number, bytes: number): Buffer {
+  const copies = bytes / 64;
+  const length = bytes + 1;
+  const varint = [0x80 | (length & 0x7f), 0x80 | ((length >> 7) & 0x7f), 0x80 | ((length >> 14) & 0x7f), length >> 21];
+  const block = Buffer.concat([
+    Buffer.from([...varint, 0, 0x41]),
+    Buffer.alloc(copies * 3, Buffer.from([(63 << 2) | 2, 1, 0])),
+  ]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(block.length);
+  const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+  return Buffer.concat([header, ...Array.from({ length: blocks }, () => [size, block]).flat()]);
+}
 
 describe('the records of a fetch', () => {
   it('are read with key, value, headers, offset and time, whatever these are', async () => {
@@ -214,10 +230,46 @@ describe('the records of a fetch', () => {
     }
   });
 
-  it('do not unpack to any size', async () => {
-    const bomb = gzipSync(Buffer.alloc(257 * 1024 * 1024), { level: 1 });
-    const batch = recordBatch({ attributes: 1, records: [text(0)], pack: () => bomb });
-    await expect(decodeRecords(batch, 0, [])).rejects.toMatchObject({ code: 'KAFKA_CORRUPT' });
+  /** As large as a bomb is that is just not believed. */
+  const TOO_MUCH = 257 * 1024 * 1024;
+
+  it.each<[string, number, () => Buffer]>([
+    ['gzip', 1, () => gzipSync(Buffer.alloc(TOO_MUCH), { level: 1 })],
+    ['zstd', 4, () => zstdCompressSync(Buffer.alloc(TOO_MUCH))],
+    ['snappy', 2, () => snappyFrames(6, 50 * 1024 * 1024)],
+    ['lz4', 3, () => Buffer.concat(Array(5).fill(compressFrame(Buffer.alloc(52 * 1024 * 1024))))],
+  ])('do not unpack to any size: %s', async (_name, codec, bomb) => {
+    const batch = recordBatch({ attributes: codec, records: [text(0)], pack: bomb });
+    expect(batch.length).toBeLessThan(TOO_MUCH / 10);
+    const before = process.memoryUsage().rss;
+    await expect(decodeRecords(batch, 0, [])).rejects.toMatchObject({
+      code: 'KAFKA_CORRUPT',
+      message: expect.stringMatching(/larger than/),
+    });
+    expect(process.memoryUsage().rss - before).toBeLessThan(3 * TOO_MUCH);
+  });
+
+  it('have no more records than is believed, however small they are', async () => {
+    const batch = recordBatch({ attributes: 0, records: [text(0)], count: 2_000_000 });
+    await expect(decodeRecords(batch, 0, [])).rejects.toMatchObject({
+      code: 'KAFKA_CORRUPT',
+      message: expect.stringContaining('2000000 records'),
+    });
+  });
+
+  it('that unpack to much are left for the next fetch once there is enough of them', async () => {
+    const large = (offset: number) =>
+      recordBatch({
+        baseOffset: offset,
+        attributes: 1,
+        records: [{ ...text(offset), value: Buffer.alloc(30 * 1024 * 1024) }],
+        pack: (plain: Buffer) => gzipSync(plain, { level: 1 }),
+      });
+    const fetched = Buffer.concat([0, 1, 2, 3, 4].map(large));
+    const { messages, next } = await decodeRecords(fetched, 0, []);
+    expect(messages.map(({ offset }) => offset)).toEqual([0, 1, 2]);
+    expect(next).toBe(3);
+    expect((await decodeRecords(fetched, next, [])).messages.map(({ offset }) => offset)).toEqual([3, 4]);
   });
 
   it('are read in the formats from before Kafka 0.11 too', async () => {

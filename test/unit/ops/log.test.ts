@@ -37,6 +37,15 @@ describe('the log', () => {
     });
   });
 
+  it('keeps each event on one line, whatever is in it', async () => {
+    const { log, lines } = await open();
+    const text = 'web-1\n{"level":"fatal"}\r\u2028\u001b[2J';
+    log.warn({ event: 'x', host: text, [text]: 1, err: new Error(text) }, text);
+    const [line, ...more] = lines;
+    expect(more).toEqual([]);
+    expect(line).toMatchObject({ level: 'warn', host: text, msg: text });
+  });
+
   it('masks secrets wherever they turn up', async () => {
     const { log, lines } = await open();
     log.info({ event: 'x', password: 'pass-1', sasl: { password: 'pass-2' }, kafka: { sasl: { password: 'pass-3' } } });

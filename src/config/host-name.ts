@@ -1,0 +1,26 @@
+/**
+ * What the host is called.
+ *
+ * A process on the host asks the kernel. One in a container can't: every way to ask (uname, the sysctl, also through a
+ * /proc that is the host's) answers with the name of the asker's own namespace, which a container engine makes up anew
+ * for each container. There the file says it in which the host keeps its name.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** The name of the host whose root filesystem is at `hostRoot`; '' where none can be found. */
+export function hostnameAt(hostRoot: string): string {
+  if (hostRoot === '/') return hostname();
+  try {
+    return nameIn(readFileSync(join(hostRoot, 'etc/hostname'), 'utf8'));
+  } catch {
+    return '';
+  }
+}
+
+/** The first line that is neither empty nor a comment, as hostname(5) has it. */
+function nameIn(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  return lines.find((line) => line !== '' && !line.startsWith('#')) ?? '';
+}
