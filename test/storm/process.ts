@@ -26,8 +26,8 @@ export interface StormProcessOptions {
   readonly onEnd?: (ending: Ending) => void;
 }
 
-/** How long a SIGTERM may take. */
-const STOP_LIMIT_MS = 30_000;
+/** How long a SIGTERM may take; on a busy machine the start that it meets may take half a minute by itself. */
+const STOP_LIMIT_MS = 90_000;
 const RESTART_AFTER_MS = 1000;
 /** One that goes on ending by itself is left alone after so many times. */
 const MOST_RESTARTS = 10;

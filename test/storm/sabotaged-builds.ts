@@ -12,27 +12,20 @@ export interface SabotagedBuild {
 
 export const SABOTAGED_BUILDS = {
   /**
-   * A load is written whatever another writer has done meanwhile. Both places where that shows are taken out, since each
+   * A load is written whatever another writer has done meanwhile. The two checks of the load are taken out, since each
    * alone still stops most of what the other would.
    */
   'no-fence': {
-    database: 'sqlite',
     edits: [
       {
-        file: 'src/sink/sqlite/offset-tables.ts',
-        from: `
-         AND epoch = @expected_epoch AND next_offset = @expected_offset`,
+        file: 'src/sink/sqlserver/load-batch.ts',
+        from: "  { name: 'check-fence', sql: `IF @moved <> @fences SET @outcome = N'fenced';` },\n",
         to: '',
       },
       {
-        file: 'src/sink/sqlite/offset-tables.ts',
-        from: 'if (changes === 0) fenced.push(partition);',
+        file: 'src/sink/sqlserver/load-batch.ts',
+        from: "  unlessRefused('check-runs', `IF @written <> @runs SET @outcome = N'stale';`),\n",
         to: '',
-      },
-      {
-        file: 'src/sink/sqlite/account-tables.ts',
-        from: 'WHERE run_id = @run_id AND version = @version`',
-        to: 'WHERE run_id = @run_id`',
       },
     ],
   },
