@@ -5,6 +5,7 @@ import { type DrainProgress, type DrainResult, drain } from '../agent/drain.ts';
 import { requireFor } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
+import { favourThroughput } from '../lib/throughput.ts';
 import { parseDuration } from '../lib/units.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
@@ -48,6 +49,7 @@ export const drainCommand: CommandModule = {
         hint: 'name it with --spool FILE, or run as the user whose spool it is',
       });
     }
+    favourThroughput();
     const view = progressView({ doing: 'draining', things: 'samples', done: 'shipped' });
     // A sample that Kafka refuses is logged whole, beside the progress on standard output.
     const log = await openLog({ ...settings.log, level: 'error' }, process.stderr);

@@ -1,5 +1,6 @@
 /**
- * The tail of a run: the last sequence number taken, on disk before the sample is.
+ * The tail of a run: the last sequence number taken, on disk before the sample is, and the last one acknowledged while
+ * its row waits for the next append to be deleted (see Spool.acknowledgeLone).
  *
  * The file is 4 KiB, made and fsynced when the spool is opened, and from then on only overwritten in place: that needs
  * no space and no fsync, so it works on a full disk, and what was written survives the death of the process (not of
@@ -14,7 +15,7 @@
  * knows how far they came. And a run whose beginning could not be committed, on a full disk, takes the pair behind all
  * others, until a commit has taken their tails over.
  *
- *   slot  magic u32 | flags u32 | boot u32 | reserved u32 | run_id 16 | seq u64 | crc u32   (big-endian)
+ *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
  *
  * The holder of the spool also leaves its process id here, for the message of whoever is refused the lock.
  */
@@ -30,6 +31,8 @@ const MOST_KEPT = 24;
 const PID_AT = 4032;
 const SLOT_MAGIC = 0x68735431;
 const PID_MAGIC = 0x68735031;
+const ACKED_AT = 12;
+const SEQ_AT = 32;
 const CRC_AT = 40;
 const BEGUN = 1;
 
@@ -38,6 +41,8 @@ export interface RunTail {
   readonly runId: string;
   /** The last sequence number taken; 0 before the first. */
   readonly seq: number;
+  /** A number up to which all are acknowledged, even if the spool still has one of them; 0 where nothing is said. */
+  readonly acked: number;
   /** Whether the run's beginning had been committed to the spool. */
   readonly begun: boolean;
   /** Whether it was written in this boot, so that nothing written is missing. */
@@ -115,7 +120,11 @@ export class Tail {
     const found = new Map<string, RunTail>();
     for (let slot = 0; slot < PAIRS * 2; slot++) {
       const tail = this.#decode(content.subarray(slot * SLOT, (slot + 1) * SLOT));
-      if (tail !== undefined && tail.seq >= (found.get(tail.runId)?.seq ?? 0)) found.set(tail.runId, tail);
+      if (tail === undefined) continue;
+      const other = found.get(tail.runId);
+      if (other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked)) {
+        found.set(tail.runId, tail);
+      }
     }
     return [...found.values()];
   }
@@ -137,6 +146,7 @@ export class Tail {
     this.#slot.writeUInt32BE(SLOT_MAGIC, 0);
     this.#slot.writeUInt32BE(0, 4);
     this.#slot.writeUInt32BE(this.#boot, 8);
+    this.#slot.writeUInt32BE(0, ACKED_AT);
     uuidToBytes(runId).copy(this.#slot, 16);
     if (committed) {
       this.settle(0, kept);
@@ -173,12 +183,15 @@ export class Tail {
     const content = Buffer.alloc(SIZE);
     readSync(this.#file, content, 0, SIZE, 0);
     const current = uuidFromBytes(this.#slot.subarray(16, 32));
-    const found = new Map<string, { readonly seq: number; readonly slot: Buffer }>();
+    const found = new Map<string, { readonly tail: RunTail; readonly slot: Buffer }>();
     for (let slot = 0; slot < PAIRS * 2; slot++) {
       const bytes = content.subarray(slot * SLOT, (slot + 1) * SLOT);
       const tail = this.#decode(bytes);
       if (tail === undefined || tail.runId === current || !runs.has(tail.runId)) continue;
-      if (tail.seq >= (found.get(tail.runId)?.seq ?? 0)) found.set(tail.runId, { seq: tail.seq, slot: bytes });
+      const other = found.get(tail.runId)?.tail;
+      const isNewer =
+        other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked);
+      if (isNewer) found.set(tail.runId, { tail, slot: bytes });
     }
     return [...found.values()].map(({ slot }) => slot);
   }
@@ -186,6 +199,17 @@ export class Tail {
   /** Overwrites the older of the run's two slots. */
   write(seq: number): void {
     this.#encode(seq);
+    this.#overwrite();
+  }
+
+  /** The same, with what is acknowledged: a number below 2^32. */
+  acknowledged(acked: number): void {
+    this.#slot.writeUInt32BE(acked, ACKED_AT);
+    this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
+    this.#overwrite();
+  }
+
+  #overwrite(): void {
     writeSync(this.#file, this.#slot, 0, SLOT, (this.#pair * 2 + (this.#written++ % 2)) * SLOT);
   }
 
@@ -195,7 +219,7 @@ export class Tail {
 
   #encode(seq: number): void {
     this.#seq = seq;
-    this.#slot.writeBigUInt64BE(BigInt(seq), 32);
+    this.#slot.writeBigUInt64BE(BigInt(seq), SEQ_AT);
     this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
   }
 
@@ -204,7 +228,8 @@ export class Tail {
     if (slot.readUInt32BE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))) return undefined;
     return {
       runId: uuidFromBytes(slot.subarray(16, 32)),
-      seq: Number(slot.readBigUInt64BE(32)),
+      seq: Number(slot.readBigUInt64BE(SEQ_AT)),
+      acked: slot.readUInt32BE(ACKED_AT),
       begun: (slot.readUInt32BE(4) & BEGUN) !== 0,
       thisBoot: slot.readUInt32BE(8) === this.#boot,
     };
