@@ -3,8 +3,9 @@
  *
  * A run that did not end in order is ended by the next start. How far it came is the greater of what the spool and
  * the tail file know of it; what the tail file knows and the spool has not is lost with the process. That is certain
- * if the tail was written in this boot; after a power cut either may be short, and the note says so. All of it, and the
- * beginning of the new run, is one transaction; only then is the tail file taken over by the new run.
+ * if the tail was written in this boot and both of its slots can be read; after a power cut, or where the file is
+ * damaged, it may be short, and the note says so. All of it, and the beginning of the new run, is one transaction; only
+ * then is the tail file taken over by the new run.
  *
  *   runs row   tail   meaning                                            noted
  *   open       = max  died between two samples                           run_ended
@@ -50,7 +51,7 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
     const stored = Math.max(run.last_seq, greatestSeq(store, run.run_id), tail?.acked ?? 0);
     if (tail !== undefined) deleted += deleteAcknowledged(store, run.run_id, tail.acked);
     const last = Math.max(stored, tail?.seq ?? 0);
-    const exact = tail?.thisBoot === true && run.boot_id === bootId;
+    const exact = tail?.thisBoot === true && tail.whole && run.boot_id === bootId;
     if (last > stored) {
       notes.lost({ runId: run.run_id, first: stored + 1, last, reason: 'crash', exact }, at);
     }
@@ -81,7 +82,7 @@ function settleUnknownRun(
   tail: RunTail,
   runId: Buffer,
 ): void {
-  const exact = !tail.begun && tail.thisBoot;
+  const exact = !tail.begun && tail.thisBoot && tail.whole;
   const reason = tail.begun ? 'spool_corrupt' : 'crash';
   notes.lost({ runId, first: 1, last: tail.seq, reason, exact }, at);
   if (tail.begun) {

@@ -47,6 +47,15 @@ export interface RunTail {
   readonly begun: boolean;
   /** Whether it was written in this boot, so that nothing written is missing. */
   readonly thisBoot: boolean;
+  /** Whether both of its slots can be read: of two, the one that is destroyed may have been the newer. */
+  readonly whole: boolean;
+}
+
+type Slot = Omit<RunTail, 'whole'>;
+
+/** Of two slots of a run. */
+function isNewer(slot: Slot, other: Slot): boolean {
+  return slot.seq > other.seq || (slot.seq === other.seq && slot.acked >= other.acked);
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -118,12 +127,13 @@ export class Tail {
 
   #runsOf(content: Buffer): RunTail[] {
     const found = new Map<string, RunTail>();
-    for (let slot = 0; slot < PAIRS * 2; slot++) {
-      const tail = this.#decode(content.subarray(slot * SLOT, (slot + 1) * SLOT));
-      if (tail === undefined) continue;
-      const other = found.get(tail.runId);
-      if (other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked)) {
-        found.set(tail.runId, tail);
+    for (let pair = 0; pair < PAIRS; pair++) {
+      const slots = [pair * 2, pair * 2 + 1].map((at) => this.#decode(content.subarray(at * SLOT, (at + 1) * SLOT)));
+      const whole = slots[0] !== undefined && slots[0].runId === slots[1]?.runId;
+      for (const slot of slots) {
+        if (slot === undefined) continue;
+        const other = found.get(slot.runId);
+        if (other === undefined || isNewer(slot, other)) found.set(slot.runId, { ...slot, whole });
       }
     }
     return [...found.values()];
@@ -183,15 +193,13 @@ export class Tail {
     const content = Buffer.alloc(SIZE);
     readSync(this.#file, content, 0, SIZE, 0);
     const current = uuidFromBytes(this.#slot.subarray(16, 32));
-    const found = new Map<string, { readonly tail: RunTail; readonly slot: Buffer }>();
+    const found = new Map<string, { readonly tail: Slot; readonly slot: Buffer }>();
     for (let slot = 0; slot < PAIRS * 2; slot++) {
       const bytes = content.subarray(slot * SLOT, (slot + 1) * SLOT);
       const tail = this.#decode(bytes);
       if (tail === undefined || tail.runId === current || !runs.has(tail.runId)) continue;
       const other = found.get(tail.runId)?.tail;
-      const isNewer =
-        other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked);
-      if (isNewer) found.set(tail.runId, { tail, slot: bytes });
+      if (other === undefined || isNewer(tail, other)) found.set(tail.runId, { tail, slot: bytes });
     }
     return [...found.values()].map(({ slot }) => slot);
   }
@@ -223,7 +231,7 @@ export class Tail {
     this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
   }
 
-  #decode(slot: Buffer): RunTail | undefined {
+  #decode(slot: Buffer): Slot | undefined {
     if (slot.readUInt32BE(0) !== SLOT_MAGIC) return undefined;
     if (slot.readUInt32BE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))) return undefined;
     return {

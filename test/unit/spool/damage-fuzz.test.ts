@@ -110,8 +110,6 @@ function check({ taken }: Left, given: ReturnType<typeof drain>, ownRun: string,
       if (acknowledged || seen.has(name) || lost.has(name)) continue;
       // An end that is told as uncertain says itself that more may have been lost behind it.
       if (end !== undefined && !end.exact && index + 1 > end.last) continue;
-      // Its newest slot destroyed, the tail file gives the one before it (docs/reliability.md).
-      if (damaged.length > 1 && damaged.includes('spool.seq') && index + 1 === own.length) continue;
       expect.fail(`${name} of ${own.length} is gone in silence; its run ended at ${JSON.stringify(end)}`);
     }
   }

@@ -41,8 +41,8 @@ describe('the tail file', () => {
     tail.begin(runId, true);
     for (const seq of [1, 2, 3]) tail.write(seq);
     tail.close();
-    expect(found()).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: true }]);
-    expect(found('next boot')).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: false }]);
+    expect(found()).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: true, whole: true }]);
+    expect(found('next boot')).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: false, whole: true }]);
   });
 
   it('says what is acknowledged, also while the next number is taken, and nothing of it to the next run', () => {
@@ -73,6 +73,8 @@ describe('the tail file', () => {
         const [run] = found();
         expect(run?.runId).toBe(runId);
         expect([3, 4]).toContain(run?.seq);
+        // The last 20 bytes of a slot hold nothing.
+        expect(run?.whole).toBe(at % 64 >= 44);
       }),
     );
   });
