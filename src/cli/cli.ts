@@ -13,7 +13,7 @@ import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
 import { EXIT_CODES, isMonitoring } from './monitoring.ts';
 import { offsetsCommand } from './offsets.ts';
-import { printable } from './printable.ts';
+import { printableLines } from './printable.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
 import { statusCommand } from './status.ts';
@@ -78,7 +78,5 @@ export function printError(thrown: unknown): void {
   if (error instanceof HostspoolError && error.cause !== undefined) {
     lines.push(`  cause: ${String(describeError(error.cause).message)}`);
   }
-  // Servers' own words may be among them; a line break is ours.
-  const shown = lines.flatMap((line) => line.split('\n')).map(printable);
-  process.stderr.write(`${shown.join('\n')}\n`);
+  process.stderr.write(printableLines(lines));
 }
