@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -63,10 +64,13 @@ export function buildDeb(options: DebOptions): void {
   writeControl(options, tree, write);
   for (const path of directories(tree)) chmodSync(path, path === join(tree, 'etc/hostspool') ? 0o750 : 0o755);
   mkdirSync(dirname(options.output), { recursive: true });
-  execFileSync('dpkg-deb', ['--root-owner-group', ...options.compression, '--build', tree, options.output], {
+  // Under its name only once it is whole.
+  const unfinished = join(options.work, 'unfinished.deb');
+  execFileSync('dpkg-deb', ['--root-owner-group', ...options.compression, '--build', tree, unfinished], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, SOURCE_DATE_EPOCH: String(options.edition.epoch) },
   });
+  renameSync(unfinished, options.output);
   rmSync(tree, { recursive: true });
 }
 
@@ -89,8 +93,10 @@ function writeFiles({ root, edition, maintainer, commands }: DebOptions, write: 
   write(`${DOCUMENTS}/third-party-notices.gz`, zipped(thirdPartyNotices(root)));
   write(`${DOCUMENTS}/changelog.gz`, zipped(source('CHANGELOG.md')));
   write(`${DOCUMENTS}/changelog.Debian.gz`, zipped(debianChangelog(edition, maintainer)));
-  write(`${DOCUMENTS}/operations.md.gz`, zipped(source('docs/operations.md')));
-  write(`${DOCUMENTS}/monitoring.md.gz`, zipped(source('docs/monitoring.md')));
+  write(`${DOCUMENTS}/README.md.gz`, zipped(source('README.md')));
+  write(`${DOCUMENTS}/SECURITY.md.gz`, zipped(source('SECURITY.md')));
+  // Plain, so that their links to one another lead somewhere.
+  for (const name of readdirSync(join(root, 'docs'))) write(`${DOCUMENTS}/docs/${name}`, source(`docs/${name}`));
   for (const path of MONITORING) write(`${SHARED}/${path}`, source(`packaging/${path}`));
 }
 

@@ -1,33 +1,95 @@
-/** `npm run bench -- agent | writer`: what hostspool costs here, measured on the built executable. */
+/**
+ * `npm run bench`: what hostspool costs here, in one table and in build/bench.json. The processes are those of the built
+ * executable (`npm run build`). With the names of sections only those are run.
+ */
 import '../sql-as-text.ts';
 import { parseArgs } from 'node:util';
+import { addFigures, median } from './report.ts';
+import { printTable, type Row } from './table.ts';
 
 const text = { type: 'string' } as const;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    seconds: { ...text, default: '60' },
-    samples: { ...text, default: '100000' },
-    messages: { ...text, default: '200000' },
-    rounds: { ...text, default: '3' },
+    quick: { type: 'boolean', default: false },
+    seconds: text,
+    samples: text,
+    messages: text,
+    rounds: text,
+    rows: text,
   },
 });
-const [what = 'agent'] = positionals;
-const seconds = Number(values.seconds);
-const samples = Number(values.samples);
-const messages = Number(values.messages);
-const rounds = Number(values.rounds);
 
-if (what === 'agent' && seconds >= 10 && samples >= 1000) {
-  const { benchAgent } = await import('./agent.ts');
-  await benchAgent({ seconds, samples });
-} else if (what === 'writer' && messages >= 1000 && rounds >= 1) {
-  const { benchWriter } = await import('./writer.ts');
-  await benchWriter({ messages, rounds });
-} else {
+const { quick } = values;
+/** What was asked for, else what suits a quick run or a whole one. */
+function amount(asked: string | undefined, least: number, short: number, whole: number): number {
+  const number = asked === undefined ? (quick ? short : whole) : Number(asked);
+  if (Number.isInteger(number) && number >= least) return number;
+  process.stderr.write(`not a whole number from ${least} on: ${asked}\n`);
+  process.exit(2);
+}
+const rounds = amount(values.rounds, 1, 3, 5);
+const samples = amount(values.samples, 1000, 50_000, 100_000);
+const messages = amount(values.messages, 1000, 50_000, 200_000);
+const rows = amount(values.rows, 0, 100_000, 1_000_000);
+const seconds = amount(values.seconds, 10, 15, 60);
+
+const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
+  decode: async () => {
+    const { benchDecode } = await import('./decode.ts');
+    return benchDecode({ messages: 10_000, rounds: 3 * rounds });
+  },
+  spool: async () => {
+    const { benchSpool } = await import('./spool.ts');
+    return benchSpool({ appends: 1000, rounds, rows });
+  },
+  drain: async () => {
+    const { benchDrain } = await import('./drain.ts');
+    return benchDrain({ samples, rounds });
+  },
+  writer: async () => {
+    const { benchWriter } = await import('./writer.ts');
+    return benchWriter({ messages, rounds });
+  },
+  growth: async () => {
+    const { benchGrowth } = await import('./growth.ts');
+    return benchGrowth({ messages: Math.min(messages, 50_000), rounds, sizes: [0, rows] });
+  },
+  agent: async () => {
+    const { benchAgent } = await import('./agent.ts');
+    await benchAgent({ seconds });
+    return [];
+  },
+};
+
+const unknown = positionals.filter((name) => SECTIONS[name] === undefined);
+if (unknown.length > 0) {
   process.stderr.write(
-    'usage: npm run bench -- agent [--seconds N ≥ 10] [--samples N ≥ 1000]\n' +
-      '       npm run bench -- writer [--messages N ≥ 1000] [--rounds N ≥ 1]\n',
+    `there is no section ${unknown.join(', ')}\n` +
+      `usage: npm run bench -- [--quick] [${Object.keys(SECTIONS).join(' | ')}] …\n` +
+      '         [--rounds N] [--samples N of a drain] [--messages N for a writer] [--rows N before] [--seconds N]\n',
   );
   process.exit(2);
+}
+
+const table: Row[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(SECTIONS)) {
+  const measured = (await SECTIONS[name]?.()) ?? [];
+  table.push(...measured);
+  if (measured.length > 0)
+    addFigures(name, Object.fromEntries(measured.map((each) => [nameOf(each), figuresOf(each)])));
+}
+if (table.length > 0) printTable(table);
+
+function nameOf({ section, what, peer }: Row): string {
+  return `${section}: ${what}${peer === undefined ? '' : ` beside ${peer}`}`;
+}
+
+function figuresOf({ values: all, peer, ratios, aim }: Row) {
+  return {
+    median: median(all),
+    values: all,
+    ...(peer === undefined || ratios === undefined ? {} : { peer, ratio: median(ratios), ratios }),
+    ...(aim === undefined ? {} : { aim }),
+  };
 }

@@ -7,6 +7,8 @@ export interface ProcessCost {
   /** Resident memory, MiB; of it private (anonymous), MiB. */
   readonly residentMiB: number;
   readonly privateMiB: number;
+  /** The most that was resident so far, MiB. */
+  readonly peakMiB: number;
   /** Bytes it caused to be written to disk. */
   readonly writtenBytes: number;
   /** Times it was woken up. */
@@ -26,6 +28,7 @@ export function processCost(pid: number): ProcessCost {
     cpuMs: cpuNs / 1e6,
     residentMiB: field('VmRSS') / 1024,
     privateMiB: field('RssAnon') / 1024,
+    peakMiB: field('VmHWM') / 1024,
     writtenBytes: Number(/^write_bytes: (\d+)/m.exec(io)?.[1] ?? Number.NaN),
     wakeups: field('voluntary_ctxt_switches'),
   };

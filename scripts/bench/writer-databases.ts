@@ -29,8 +29,8 @@ export interface BenchDatabase {
   open(): Promise<OpenBenchDatabase>;
 }
 
-const DOUBLE =
-  'the TDS server double (only what the client costs means anything: it is no database, and its rates are its own)';
+/** Only what the client costs means anything there: it is no database, and its rates are its own. */
+const DOUBLE = 'the TDS double';
 
 export function benchDatabases(directory: string): BenchDatabase[] {
   let number = 0;
@@ -43,7 +43,8 @@ export function benchDatabases(directory: string): BenchDatabase[] {
   ];
 }
 
-async function openSqlite(path: string): Promise<OpenBenchDatabase> {
+/** New and empty. */
+export async function openSqlite(path: string): Promise<OpenBenchDatabase> {
   // It makes the tables.
   await SqliteSink.open({ path }).close();
   const database = new Database(path);

@@ -15,6 +15,7 @@ import { Broker } from '../../test/support/broker.ts';
 import { RunningExecutable, until } from '../../test/support/executable.ts';
 import { type FleetMessage, fleetSamples, sendMessages } from '../../test/support/fleet.ts';
 import { processCost } from './process-cost.ts';
+import { type Row, ratios, row, show } from './table.ts';
 import { benchDatabases, type OpenBenchDatabase } from './writer-databases.ts';
 
 export interface WriterBench {
@@ -30,16 +31,17 @@ interface Measured {
   readonly peakMiB?: number;
 }
 
-const HOSTS = 50;
-const PARTITIONS = 4;
+export const HOSTS = 50;
+export const PARTITIONS = 4;
 const TOPIC = 'bench-metrics';
 /** As the writer loads at most under backlog. */
-const BULK_ROWS = 10_000;
+export const BULK_ROWS = 10_000;
 /** Enough for a rate: each is a round trip. */
 const SINGLE_ROWS = 3000;
 const LIMIT_MS = 600_000;
 
-export async function benchWriter({ messages, rounds }: WriterBench): Promise<void> {
+export async function benchWriter({ messages, rounds }: WriterBench): Promise<Row[]> {
+  const result: Row[] = [];
   const directory = mkdtempSync(join(tmpdir(), 'hostspool-bench-'));
   await using broker = await Broker.start();
   try {
@@ -47,13 +49,13 @@ export async function benchWriter({ messages, rounds }: WriterBench): Promise<vo
     const samples = [...fleetSamples(HOSTS, messages)];
     const bytes = samples.reduce((sum, { value }) => sum + value.length, 0) / messages;
     await sendMessages(broker.bootstrap, TOPIC, samples, CompressionTypes.Snappy);
-    process.stdout.write(`${messages} messages of ${HOSTS} hosts, ${Math.round(bytes)} bytes each, snappy\n`);
+    show(`${messages} messages of ${HOSTS} hosts, ${Math.round(bytes)} bytes each, snappy`);
     for (const database of benchDatabases(directory)) {
       const writer: Measured[] = [];
       const bulk: Measured[] = [];
       const single: Measured[] = [];
       for (let round = 1; round <= rounds; round++) {
-        const progress = (what: string) => process.stderr.write(`round ${round} of ${rounds}: ${what}\n`);
+        const progress = (what: string) => show(`writer, round ${round} of ${rounds}: ${what}`);
         progress('writer');
         {
           await using open = await database.open();
@@ -70,22 +72,28 @@ export async function benchWriter({ messages, rounds }: WriterBench): Promise<vo
           single.push(await timed(chunks(samples.slice(0, SINGLE_ROWS), SINGLE_ROWS), (rows) => open.single(rows)));
         }
       }
-      report(database.name, { writer, bulk, single });
+      result.push(...rowsOf(database.name, { writer, bulk, single }));
     }
+    return result;
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
 /** From the assignment of the partitions to the commit of the last message. */
-async function loadedByWriter(broker: Broker, database: OpenBenchDatabase, messages: number): Promise<Measured> {
+export async function loadedByWriter(
+  broker: Broker,
+  database: OpenBenchDatabase,
+  messages: number,
+  topic = TOPIC,
+): Promise<Measured> {
   const { args, env = {} } = database.writer;
   await using writer = new RunningExecutable(
     [
       '--mode=writer',
       '--config=/dev/null',
       `--kafka.brokers=${broker.bootstrap}`,
-      `--kafka.topic=${TOPIC}`,
+      `--kafka.topic=${topic}`,
       `--kafka.group=bench-${process.hrtime.bigint()}`,
       '--http.address=',
       '--log.level=debug',
@@ -110,7 +118,7 @@ async function loadedByWriter(broker: Broker, database: OpenBenchDatabase, messa
 }
 
 /** Only `load` is timed, not the making of its rows. */
-async function timed(
+export async function timed(
   lists: Iterable<readonly DecodedSample[]>,
   load: (rows: readonly DecodedSample[]) => Promise<void>,
 ): Promise<Measured> {
@@ -129,34 +137,33 @@ async function timed(
   return { rowsPerSecond: (rows / ms) * 1000, cpuUsPerRow: cpuUs / rows };
 }
 
-function* chunks(messages: readonly FleetMessage[], size: number): Generator<DecodedSample[]> {
+export function* chunks(messages: readonly FleetMessage[], size: number): Generator<DecodedSample[]> {
   for (let from = 0; from < messages.length; from += size) {
     yield messages.slice(from, from + size).map(({ value }) => decodeMessage(Buffer.from(value)));
   }
 }
 
-function report(
+function rowsOf(
   name: string,
   { writer, bulk, single }: Readonly<Record<'writer' | 'bulk' | 'single', readonly Measured[]>>,
-): void {
-  const line = (what: string, measured: readonly Measured[]) => {
-    const rates = measured.map(({ rowsPerSecond }) => rowsPerSecond);
-    const peaks = measured.flatMap(({ peakMiB }) => peakMiB ?? []);
-    const spread = `${Math.round(Math.min(...rates))}–${Math.round(Math.max(...rates))}`;
-    const cpu = `${median(measured.map(({ cpuUsPerRow }) => cpuUsPerRow)).toFixed(1)} µs of CPU a row`;
-    const peak = peaks.length === 0 ? '' : `, ${Math.round(median(peaks))} MiB at most`;
-    return `  ${what.padEnd(22)} ${String(Math.round(median(rates))).padStart(7)} rows/s (${spread}), ${cpu}${peak}\n`;
-  };
-  const ratio = (a: readonly Measured[], b: readonly Measured[]) =>
-    median(a.map(({ rowsPerSecond }, round) => rowsPerSecond / (b[round]?.rowsPerSecond ?? Number.NaN))).toFixed(2);
-  process.stdout.write(
-    `${name}\n${line('writer, exactly once', writer)}${line('raw bulk load', bulk)}${line('an insert each', single)}` +
-      `  writer : raw bulk ${ratio(writer, bulk)}, writer : an insert each ${ratio(writer, single)}\n`,
-  );
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle) - 1] ?? 0)) / 2;
+): Row[] {
+  const rates = (measured: readonly Measured[]) => measured.map(({ rowsPerSecond }) => rowsPerSecond);
+  const cpu = (measured: readonly Measured[]) => measured.map(({ cpuUsPerRow }) => cpuUsPerRow);
+  const beside = (peer: string, own: readonly number[], theirs: readonly number[]) => ({
+    peer,
+    ratios: ratios(own, theirs),
+  });
+  const section = `writer into ${name}`;
+  const bulkLoad = beside('raw bulk load', rates(writer), rates(bulk));
+  const oneByOne = beside('an insert each', rates(writer), rates(single));
+  return [
+    row(section, 'rows/s, exactly once', rates(writer), { ...bulkLoad, aim: '0.5' }),
+    row(section, 'rows/s, exactly once', rates(writer), { ...oneByOne, aim: '15' }),
+    row(section, 'client CPU µs/row', cpu(writer), beside('raw bulk load', cpu(writer), cpu(bulk))),
+    row(
+      section,
+      'peak resident MiB',
+      writer.flatMap(({ peakMiB }) => peakMiB ?? []),
+    ),
+  ];
 }

@@ -84,6 +84,8 @@ async function drainSpool(
     clearInterval(watch);
   }
   progress({ total, shipped: shipper.shipped, error: undefined });
+  // There may be no agent that gives back to the filesystem what was drained, bit by bit.
+  while (!stop.aborted && spool.maintain() > 0);
   return {
     shipped: shipper.shipped,
     refused: shipper.refused,

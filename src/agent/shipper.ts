@@ -9,9 +9,9 @@
  *                           └──── wait over ───── └─────────────┘
  *
  * A round: read the oldest samples, let the pending notes ride on them, send, acknowledge samples and notes in one
- * transaction. A kill anywhere in it leaves the samples in the spool; they are sent again and the writer knows them
- * by their event_id. A failed round changes nothing but the wait before the next one. Between two rounds nothing
- * probes: the attempt is the probe.
+ * transaction (a sample that was alone: in that of the next append). A kill anywhere in it leaves the samples in the
+ * spool; they are sent again and the writer knows them by their event_id. A failed round changes nothing but the wait
+ * before the next one. Between two rounds nothing probes: the attempt is the probe.
  *
  * Only what Kafka says of the samples themselves (too large, invalid) may cost one, and only when it stands alone:
  * the batch is halved until the guilty sample is by itself, it is tried without its notes, and then it is logged
@@ -37,7 +37,7 @@ export interface Producer {
 export interface ShipperOptions {
   readonly spool: Pick<
     Spool,
-    'read' | 'notes' | 'acknowledge' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
+    'read' | 'notes' | 'acknowledge' | 'acknowledgeLone' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
   >;
   readonly producer: Producer;
   readonly topic: string;
@@ -212,6 +212,8 @@ export class Shipper {
       next_attempt_at: null,
       samples_per_second_out: round2(this.#rate.perSecond()),
     });
+    const isLone = batch.length === 1 && notes.length === 0 && !this.#finishing;
+    if (isLone && spool.acknowledgeLone(last, this.#state)) return;
     spool.acknowledge(
       last.id,
       notes.map((note) => note.id),

@@ -3,6 +3,7 @@
  * It makes nothing and sends nothing. As JSON: docs/check-json.md.
  */
 import type { Argv, CommandModule } from 'yargs';
+import { requireHostRoot } from '../collect/host-root.ts';
 import type { LoadedSettings } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
@@ -36,7 +37,8 @@ export const checkCommand: CommandModule = {
     ),
   handler: async (argv) => {
     const limit = durationArgument(argv, 'timeout');
-    const report = await check({ load: () => loadFor(argv), limit, log: silentLog, clock: new SystemClock() });
+    const clock = new SystemClock();
+    const report = await check({ load: () => loadFor(argv), limit, log: silentLog, clock, requireHostRoot });
     process.exitCode = exitCodeOf(report);
     if (argv.json === true) writeJson(report);
     else process.stdout.write(`${checkTable(report, process.stdout.columns ?? WIDTH)}\n`);

@@ -1,5 +1,6 @@
 /** The command line: one file per command, joined here; every error comes out in one shape with one exit code. */
 import yargs, { type CommandModule } from 'yargs';
+import { nearest } from '../config/problems.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { describeError } from '../ops/log.ts';
 import { checkCommand } from './check.ts';
@@ -40,7 +41,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .exitProcess(false)
     .fail((message, error) => {
       if (error instanceof Error && !isUsageError(error)) throw error;
-      throw new HostspoolError('USAGE', message || asError(error).message, { hint: 'see hostspool --help' });
+      throw usageError(message || asError(error).message);
     });
   try {
     await parser.parseAsync();
@@ -63,6 +64,22 @@ function failed(error: unknown, args: readonly string[]): number {
   return isMonitoring(args) ? EXIT_CODES.unknown : exitCodeOf(error);
 }
 
+/** What is wrong with the command line, with the command that was probably meant. */
+function usageError(message: string): HostspoolError {
+  const [, unknown] = /^Unknown argument: (\S+)$/.exec(message) ?? [];
+  const names = commands.flatMap(({ command }) => command ?? []).map((each) => each.split(' ')[0] ?? '');
+  const [meant] =
+    unknown === undefined
+      ? []
+      : nearest(
+          unknown,
+          names.filter((name) => /^[a-z]/.test(name)),
+        );
+  return new HostspoolError('USAGE', message, {
+    hint: meant === undefined ? 'see hostspool --help' : `did you mean hostspool ${meant}? See hostspool --help`,
+  });
+}
+
 /** yargs' own errors (an unknown argument, a missing value) are named so. */
 function isUsageError(error: Error): boolean {
   return error.name === 'YError';
@@ -76,7 +93,8 @@ export function printError(thrown: unknown): void {
       ? [`hostspool: ${error.message} [${error.code}]`, ...(error.hint === undefined ? [] : [`  hint: ${error.hint}`])]
       : [`hostspool: unexpected error: ${error.stack ?? error.message} [INTERNAL]`];
   if (error instanceof HostspoolError && error.cause !== undefined) {
-    lines.push(`  cause: ${String(describeError(error.cause).message)}`);
+    const cause = String(describeError(error.cause).message);
+    if (!error.message.includes(cause)) lines.push(`  cause: ${cause}`);
   }
   process.stderr.write(printableLines(lines));
 }

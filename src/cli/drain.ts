@@ -5,6 +5,7 @@ import { type DrainProgress, type DrainResult, drain } from '../agent/drain.ts';
 import { requireFor } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
+import { favourThroughput } from '../lib/throughput.ts';
 import { parseDuration } from '../lib/units.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
@@ -48,6 +49,7 @@ export const drainCommand: CommandModule = {
         hint: 'name it with --spool FILE, or run as the user whose spool it is',
       });
     }
+    favourThroughput();
     const view = progressView({ doing: 'draining', things: 'samples', done: 'shipped' });
     // A sample that Kafka refuses is logged whole, beside the progress on standard output.
     const log = await openLog({ ...settings.log, level: 'error' }, process.stderr);
@@ -64,7 +66,10 @@ function report(result: DrainResult, path: string): void {
   const parts = [`${result.shipped} samples shipped`];
   if (result.refused > 0) parts.push(`${result.refused} refused by Kafka and noted as lost`);
   if (result.left > 0) parts.push(`${result.left} left in ${path}`);
-  if (result.notesLeft > 0) parts.push(`notes that wait for this spool’s next sample: ${result.notesLeft}`);
+  if (result.notesLeft > 0) {
+    const notes = result.notesLeft === 1 ? '1 note waits' : `${result.notesLeft} notes wait`;
+    parts.push(`${notes} for this spool’s next sample (how a run ended, or what it lost; no sample is in it)`);
+  }
   process.stdout.write(`${parts.join(', ')}\n`);
   if (result.left === 0) return;
   if (result.lastError !== undefined) process.stderr.write(`hostspool: the last attempt failed: ${result.lastError}\n`);

@@ -100,7 +100,7 @@ const COLUMNS: readonly Column<HostLine>[] = [
 
 export function fleetTable({ severity, reasons, known, retired, hosts }: FleetReport): string {
   return [
-    `${severity.toUpperCase()}  ${count(known)} hosts known, ${count(retired)} retired, ${count(hosts.length)} shown`,
+    `${severity.toUpperCase()}  ${count(known)} ${known === 1 ? 'host' : 'hosts'} known, ${count(retired)} retired, ${count(hosts.length)} shown`,
     ...reasons.map((reason) => `  ! ${printable(reason)}`),
     '',
     ...textTable(COLUMNS, hosts),

@@ -4,10 +4,12 @@ import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
 import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
+import { favourThroughput } from '../lib/throughput.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
 import type { Observed } from '../ops/http-answers.ts';
 import { HttpEndpoint } from '../ops/http-endpoint.ts';
+import { tidyOnceSettled } from '../ops/idle-memory.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
 import { openNotifyChannel } from '../ops/notify.ts';
 import { processMetrics } from '../ops/process-metrics.ts';
@@ -73,7 +75,13 @@ async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: Leve
   signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
   await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
   taking = { service, endpoint, supervision };
-  await service.run(signals.stop);
+  // A writer's memory follows its load, and is collected with it.
+  const takeBack = loaded.settings.mode === 'writer' ? undefined : tidyOnceSettled(clock, log);
+  try {
+    await service.run(signals.stop);
+  } finally {
+    takeBack?.();
+  }
 }
 
 /** Who takes over new settings, and who is told of it. */
@@ -90,6 +98,7 @@ function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog
     case 'local':
       return LocalMode.open(settings, clock, log);
     case 'writer':
+      favourThroughput();
       return openWriter(settings, clock, log);
   }
 }

@@ -3,8 +3,8 @@
  *
  *     statfs of the root begins ─▶ the collectors over /proc, one after the other ─▶ statfs awaited ─▶ details
  *
- * The root's statfs runs on another thread while /proc is read. What reads /proc can't hang and is not timed; what
- * asks a filesystem can, and gets `timeout` ms in all; the root's statfs, without which there is no sample, gets longer
+ * The root's statfs runs on another thread while /proc is read, unless it is of a kind that answers from memory. What
+ * reads /proc can't hang and is not timed; what asks a filesystem can, and gets `timeout` ms in all; the root's statfs, without which there is no sample, gets longer
  * where that is very short, since a late sample is better than none. Nothing here starts a process, and nothing but
  * statfs goes through the thread pool.
  *
@@ -30,7 +30,7 @@ import { NetworkCollector } from './network.ts';
 import { PressureCollector } from './pressure.ts';
 import { ProcessesCollector } from './processes.ts';
 import { RootFilesystemCollector } from './root-filesystem.ts';
-import { type Statfs, StatfsCalls, systemStatfs } from './statfs-calls.ts';
+import { type Statfs, StatfsCalls, type StatfsNow, systemStatfs, systemStatfsNow } from './statfs-calls.ts';
 import { UptimeCollector } from './uptime.ts';
 
 export interface HostCollectorOptions {
@@ -42,8 +42,9 @@ export interface HostCollectorOptions {
   readonly timeout: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** The system call, for tests. */
+  /** The system call, for tests; from another thread, and at once. */
   readonly statfs?: Statfs;
+  readonly statfsNow?: StatfsNow;
 }
 
 /** Each required field and the collector that has it. */
@@ -93,11 +94,11 @@ export class HostCollector {
       new ProcessesCollector(`${root}/proc`, clock),
     ];
     this.#calls = new StatfsCalls(options.statfs ?? systemStatfs);
-    this.#rootFilesystem = new RootFilesystemCollector(this.#calls, root === '' ? '/' : root);
+    const statfsNow = options.statfsNow ?? (options.statfs === undefined ? systemStatfsNow : undefined);
+    this.#rootFilesystem = new RootFilesystemCollector(this.#calls, statfsNow, root === '' ? '/' : root);
     const pathOf = (point: string) => (root === '' ? point : `${root}${point}`.replace(/\/$/, ''));
-    this.#details = details
-      ? [new FilesystemDetailsCollector(file(perProcess(root, 'mountinfo')), this.#calls, pathOf)]
-      : [];
+    const mountTable = new KernelFile(`${root}${perProcess(root, 'mountinfo')}`, buffer, true);
+    this.#details = details ? [new FilesystemDetailsCollector(mountTable, this.#calls, pathOf)] : [];
     this.#timeout = options.timeout;
     this.#clock = clock;
     this.#failures = new Failures(options.log);
@@ -135,12 +136,22 @@ export class HostCollector {
 
   /** Reads the host now; throws COLLECT_REQUIRED, naming field and cause, where a required field can't be had. */
   async read(): Promise<HostReading> {
+    const { atOnce } = this.#rootFilesystem;
+    if (atOnce === undefined || this.#details.length > 0) return this.#readWaiting(atOnce);
+    const reading = this.#readProc();
+    Object.assign(reading, this.#readNow(atOnce));
+    this.#checkRequired(reading);
+    return reading;
+  }
+
+  /** Where a filesystem may keep it waiting. */
+  async #readWaiting(atOnce: Collector | undefined): Promise<HostReading> {
     const deadline = new Deadline(this.#clock, this.#timeout);
     const required = new Deadline(this.#clock, Math.max(this.#timeout, LEAST_FOR_REQUIRED_MS));
     try {
-      const rootFilesystem = this.#readSlowly(this.#rootFilesystem, required);
-      const reading: Fields = {};
-      for (const collector of this.#collectors) Object.assign(reading, this.#readNow(collector));
+      const rootFilesystem =
+        atOnce === undefined ? this.#readSlowly(this.#rootFilesystem, required) : this.#readNow(atOnce);
+      const reading = this.#readProc();
       Object.assign(reading, await rootFilesystem);
       this.#checkRequired(reading);
       for (const collector of this.#details) Object.assign(reading, await this.#readSlowly(collector, deadline));
@@ -149,6 +160,12 @@ export class HostCollector {
       deadline.end();
       required.end();
     }
+  }
+
+  #readProc(): Fields {
+    const reading: Fields = {};
+    for (const collector of this.#collectors) Object.assign(reading, this.#readNow(collector));
+    return reading;
   }
 
   #readNow(collector: Collector): Fields {

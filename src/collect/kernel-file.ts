@@ -19,19 +19,27 @@ const LARGEST_SIZE = 16 * 1024 * 1024;
 /** Codes that say: this kernel does not have it, and will not have it at the next sample either. */
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS']);
 
+/**
+ * A first read that brings less than this brought all. The kernel makes these texts a page at a time and stops where
+ * the next entry does not fit: behind less than half a page that would be one of more than half a page. Only a table of
+ * mounts may have such entries.
+ */
+const CERTAINLY_WHOLE = 2048;
+
 export class ReadBuffer {
   readonly #cursor = new ByteCursor();
   #bytes = Buffer.allocUnsafeSlow(FIRST_SIZE);
 
-  /** Reads the whole of `descriptor` from its beginning. */
-  fill(descriptor: number): ByteCursor {
+  /** Reads the whole of `descriptor` from its beginning. `longEntries`: one of them may be longer than half a page. */
+  fill(descriptor: number, longEntries: boolean): ByteCursor {
     let length = 0;
     for (;;) {
       if (length === this.#bytes.length) this.#grow();
-      // The kernel hands out some of these files a page at a time: only an empty read is the end.
       const count = readSync(descriptor, this.#bytes, length, this.#bytes.length - length, length);
-      if (count === 0) return this.#cursor.load(this.#bytes, length);
       length += count;
+      const isWhole = length === count && count < CERTAINLY_WHOLE && !longEntries;
+      // Otherwise only an empty read is the end.
+      if (count === 0 || isWhole) return this.#cursor.load(this.#bytes, length);
     }
   }
 
@@ -47,12 +55,14 @@ export class ReadBuffer {
 export class KernelFile {
   readonly path: string;
   readonly #buffer: ReadBuffer;
+  readonly #longEntries: boolean;
   #descriptor: number | undefined;
   #absent = false;
 
-  constructor(path: string, buffer: ReadBuffer) {
+  constructor(path: string, buffer: ReadBuffer, longEntries = false) {
     this.path = path;
     this.#buffer = buffer;
+    this.#longEntries = longEntries;
   }
 
   /** The file's text as it is now; throws COLLECT_UNREADABLE. */
@@ -60,14 +70,14 @@ export class KernelFile {
     try {
       if (this.#descriptor !== undefined) {
         try {
-          return this.#buffer.fill(this.#descriptor);
+          return this.#buffer.fill(this.#descriptor, this.#longEntries);
         } catch {
           this.close();
         }
       }
       // A pipe, which can only be there where another root is given, would wait for a writer.
       this.#descriptor = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
-      return this.#buffer.fill(this.#descriptor);
+      return this.#buffer.fill(this.#descriptor, this.#longEntries);
     } catch (cause) {
       this.close();
       const reason = errorCode(cause) ?? String(cause);

@@ -12,7 +12,7 @@ import { errorCode, HostspoolError } from '../lib/errors.ts';
 import type { Collector, Fields } from './collector.ts';
 
 const HOLD_MS = 4_000;
-const PROCESS = /^\d+$/;
+const ZERO = 0x30;
 
 export class ProcessesCollector implements Collector {
   readonly name = 'processes';
@@ -29,7 +29,7 @@ export class ProcessesCollector implements Collector {
   collect(): Fields {
     const now = this.#clock.monotonic();
     if (now - this.#countedAt >= HOLD_MS) {
-      this.#count = this.#list().reduce((count, name) => (PROCESS.test(name) ? count + 1 : count), 0);
+      this.#count = this.#list().reduce((count, name) => (isProcess(name) ? count + 1 : count), 0);
       this.#countedAt = now;
     }
     return { process_count: this.#count };
@@ -47,4 +47,10 @@ export class ProcessesCollector implements Collector {
   }
 
   close(): void {}
+}
+
+/** Nothing else in /proc begins with a digit. */
+function isProcess(name: string): boolean {
+  const first = name.charCodeAt(0) - ZERO;
+  return first >= 0 && first <= 9;
 }

@@ -8,10 +8,13 @@
  * stuck calls would stop every other file operation of the process. So there is one outstanding call per path and two
  * in all, and who asks for more is refused at once.
  */
+import { statfsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 
 /** What statfs(2) says. The three counts are in units of `frsize` bytes, or of `bsize` where a system has no frsize. */
 export interface FilesystemUsage {
+  /** Magic number of the kind of filesystem. */
+  readonly type?: number;
   readonly bsize: number;
   readonly frsize?: number;
   readonly blocks: number;
@@ -24,6 +27,19 @@ export interface FilesystemUsage {
 export type Statfs = (path: string) => Promise<FilesystemUsage>;
 
 export const systemStatfs: Statfs = (path) => statfs(path);
+
+/** The same, at once. */
+export type StatfsNow = (path: string) => FilesystemUsage;
+
+export const systemStatfsNow: StatfsNow = (path) => statfsSync(path);
+
+/** ext2 to ext4, xfs, btrfs, f2fs and tmpfs: their answer is in memory, and waits for no device. */
+const ANSWERS_FROM_MEMORY = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994]);
+
+/** Whether another call on what gave this answer may be made without fear of waiting. */
+export function answersAtOnce({ type }: FilesystemUsage): boolean {
+  return type !== undefined && ANSWERS_FROM_MEMORY.has(type);
+}
 
 const SLOTS = 2;
 

@@ -24,12 +24,13 @@ import type { Given, GivenValue } from './given.ts';
 import { unknownName } from './problems.ts';
 import { readSecret } from './secrets.ts';
 
-const FILE_LIMIT = 1024 * 1024;
+const FILE_LIMIT = 256 * 1024;
+/** A file of something else altogether is told by its first lines. */
+const MOST_PROBLEMS = 20;
 
 /** What the parser's codes mean, for a person who has never read the YAML specification. */
 const SYNTAX: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'a tab indents this line; YAML allows only spaces',
-  DUPLICATE_KEY: 'this key is there twice',
   BAD_INDENT: 'this line is indented unlike its neighbours, or a bracket is not closed',
   BLOCK_AS_IMPLICIT_KEY: 'there is a second “key: value” on this line; quote a value that has “: ” in it',
   MULTILINE_IMPLICIT_KEY: 'there is no “: ” after this key',
@@ -75,6 +76,8 @@ class YamlWalk implements Given {
       schema: 'failsafe',
       prettyErrors: false,
       lineCounter: this.#lines,
+      // It compares each key with every other, which takes minutes where there are very many; the walk looks itself.
+      uniqueKeys: false,
       // Not `silent`, which also takes the first of several documents without a word.
       logLevel: 'error',
     });
@@ -92,6 +95,9 @@ class YamlWalk implements Given {
     else if (!isUnset(root)) {
       this.problems.push(`${this.#at(start(root))}: the file is not a mapping of settings, such as “mode: agent”`);
     }
+    if (this.problems.length > MOST_PROBLEMS) {
+      this.problems.splice(MOST_PROBLEMS, Infinity, `${this.#path}: more is wrong behind these`);
+    }
   }
 
   /** Whether this secret was written into the file itself. */
@@ -100,12 +106,19 @@ class YamlWalk implements Given {
   }
 
   #group(map: YAMLMap, group: string): void {
+    const seen = new Set<string>();
     for (const { key, value } of map.items) {
+      if (this.problems.length > MOST_PROBLEMS) return;
       const place = this.#at(start(key));
       if (!isScalar(key) || typeof key.value !== 'string') {
         this.problems.push(`${place}: a key is a plain name`);
         continue;
       }
+      if (seen.has(key.value)) {
+        this.problems.push(`${place}: this key is there twice`);
+        continue;
+      }
+      seen.add(key.value);
       this.#member(key.value, group === '' ? key.value : `${group}.${key.value}`, value as Node | null, place);
     }
   }

@@ -1,55 +1,66 @@
 /**
- * The five codecs of Kafka, made known to kafkajs, which brings gzip alone: snappy by kafkajs-snappy, LZ4 by our own
- * frame codec, Zstandard by Node's zlib. Every codec can be read, whatever `kafka.compression` says is sent.
- * Reading goes through `decompress`, not through kafkajs.
+ * The five codecs of Kafka: gzip and Zstandard by Node's zlib, Snappy and the frames of LZ4 by our own. Every codec can
+ * be read, whatever `kafka.compression` says is sent. Record batches are packed and unpacked by `compress` and
+ * `decompress`; kafkajs, which brings gzip alone, is told of the codecs for what it still reads, logs from before 0.11.
  */
 import { promisify } from 'node:util';
-import { gunzip, zstdCompress, zstdDecompress } from 'node:zlib';
+import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
 import kafkajs, { CompressionTypes } from 'kafkajs';
-import snappyCodec from 'kafkajs-snappy';
 import type { Settings } from '../config/schema.ts';
 import { compressFrame, decompressFrame } from './lz4-frame.ts';
 import { decompressSnappy } from './snappy.ts';
+import { SnappyPacker } from './snappy-pack.ts';
 
 /** Not among the names that Node finds in kafkajs, a CommonJS module. */
 const { CompressionCodecs } = kafkajs;
 
-/** How kafkajs speaks to a codec. */
-interface Codec {
-  compress(encoder: { readonly buffer: Buffer }): Promise<Buffer>;
-  decompress(buffer: Buffer): Promise<Buffer>;
-}
-
-const lz4: Codec = {
-  compress: async (encoder) => compressFrame(encoder.buffer),
-  decompress: async (buffer) => decompressFrame(buffer, LARGEST_UNPACKED),
-};
-
+const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const decompressGzip = promisify(gunzip);
 
 /** A batch that unpacks to more, in bytes, is not believed: a few kilobytes can be made to fill any memory. */
 export const LARGEST_UNPACKED = 256 * 1024 * 1024;
-const BOUND = { maxOutputLength: LARGEST_UNPACKED };
 
-const zstd: Codec = {
-  compress: (encoder) => compressZstd(encoder.buffer),
-  decompress: (buffer) => decompressZstd(buffer, BOUND),
+interface Codec {
+  compress(bytes: Buffer): Buffer | Promise<Buffer>;
+  /** Throws on more than `most` bytes. */
+  decompress(bytes: Buffer, most: number): Buffer | Promise<Buffer>;
+}
+
+const snappy = new SnappyPacker();
+
+const CODECS: Readonly<Record<number, Codec>> = {
+  [CompressionTypes.None]: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  [CompressionTypes.GZIP]: {
+    compress: (bytes) => compressGzip(bytes),
+    decompress: (bytes, maxOutputLength) => decompressGzip(bytes, { maxOutputLength }),
+  },
+  [CompressionTypes.Snappy]: {
+    compress: (bytes) => snappy.pack(bytes),
+    decompress: decompressSnappy,
+  },
+  [CompressionTypes.LZ4]: { compress: compressFrame, decompress: decompressFrame },
+  [CompressionTypes.ZSTD]: {
+    compress: (bytes) => compressZstd(bytes),
+    decompress: (bytes, maxOutputLength) => decompressZstd(bytes, { maxOutputLength }),
+  },
 };
 
-const DECOMPRESS: Readonly<Record<number, Codec['decompress']>> = {
-  [CompressionTypes.GZIP]: (buffer) => decompressGzip(buffer, BOUND),
-  [CompressionTypes.Snappy]: async (buffer) => decompressSnappy(buffer, LARGEST_UNPACKED),
-  [CompressionTypes.LZ4]: (buffer) => lz4.decompress(buffer),
-  [CompressionTypes.ZSTD]: (buffer) => zstd.decompress(buffer),
-};
+/** Packs the records of a batch with Kafka's number of a codec. */
+export async function compress(codec: number, bytes: Buffer): Promise<Buffer> {
+  return known(codec).compress(bytes);
+}
 
-/** Unpacks what a record batch with Kafka's number of a codec holds. Throws on one that is unknown, and on damage. */
-export async function decompress(codec: number, buffer: Buffer): Promise<Buffer> {
-  const known = DECOMPRESS[codec];
-  if (known === undefined) throw new Error(`an unknown codec (${codec})`);
-  return known(buffer);
+/** Unpacks what a record batch holds. Throws on a codec that is unknown, on damage, and on more than `most` bytes. */
+export async function decompress(codec: number, bytes: Buffer, most: number = LARGEST_UNPACKED): Promise<Buffer> {
+  return known(codec).decompress(bytes, most);
+}
+
+function known(codec: number): Codec {
+  const found = CODECS[codec];
+  if (found === undefined) throw new Error(`an unknown codec (${codec})`);
+  return found;
 }
 
 export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {
@@ -60,17 +71,17 @@ export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], Comp
   zstd: CompressionTypes.ZSTD,
 };
 
-/** kafkajs' own, before anything is registered. */
-const packGzip = CompressionCodecs[CompressionTypes.GZIP] as () => Codec;
-
 /** Makes the codecs known to kafkajs, which unpacks logs of old formats; doing so again changes nothing. */
 export function registerCodecs(): void {
-  const bounded = (pack: () => Codec, codec: number) => () => ({
-    ...pack(),
-    decompress: (buffer: Buffer) => decompress(codec, buffer),
-  });
-  CompressionCodecs[CompressionTypes.GZIP] = bounded(packGzip, CompressionTypes.GZIP);
-  CompressionCodecs[CompressionTypes.Snappy] = bounded(snappyCodec, CompressionTypes.Snappy);
-  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
-  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  for (const codec of [
+    CompressionTypes.GZIP,
+    CompressionTypes.Snappy,
+    CompressionTypes.LZ4,
+    CompressionTypes.ZSTD,
+  ] as const) {
+    CompressionCodecs[codec] = () => ({
+      compress: (encoder: { readonly buffer: Buffer }) => compress(codec, encoder.buffer),
+      decompress: (buffer: Buffer) => decompress(codec, buffer),
+    });
+  }
 }

@@ -12,11 +12,11 @@ import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { KafkaAccess } from './access.ts';
 import { registerCodecs } from './codecs.ts';
+import { guardLengths } from './decoder-guard.ts';
 import { guardFrames } from './frame-guard.ts';
 import { quietIdleConnections } from './idle-timer.ts';
 import { KAFKAJS_LOG_LEVEL, kafkajsLog } from './log.ts';
 import { Sockets } from './sockets.ts';
-import { quickenVarints } from './varints.ts';
 
 export interface ConnectionOptions {
   readonly settings: Settings['kafka'];
@@ -50,7 +50,7 @@ export class KafkaConnection {
   static open(options: ConnectionOptions): KafkaConnection {
     quietIdleConnections();
     guardFrames();
-    quickenVarints();
+    guardLengths();
     registerCodecs();
     const sockets = new Sockets();
     const { access = new KafkaAccess(options.settings, options.log) } = options;

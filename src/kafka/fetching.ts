@@ -157,6 +157,7 @@ export class Fetching {
 
   async #handOut(positions: ReadonlyMap<number, number>, answer: readonly FetchedPartition[]): Promise<void> {
     const failures: { partition: number; error: HostspoolError }[] = [];
+    const [first] = positions.keys();
     for (const fetched of answer) {
       const { partition } = fetched;
       const position = positions.get(partition);
@@ -164,7 +165,7 @@ export class Fetching {
       const error =
         fetched.errorCode === OFFSET_OUT_OF_RANGE
           ? await this.#tellOutOfRange(partition, position)
-          : await this.#take(fetched, position);
+          : await this.#take(fetched, position, partition === first);
       if (error !== undefined) failures.push({ partition, error });
     }
     for (const [, alike] of Map.groupBy(failures, ({ error }) => error.code)) {
@@ -173,13 +174,17 @@ export class Fetching {
     }
   }
 
-  /** Hands on what came of a partition; returns what was wrong with it. */
-  async #take(fetched: FetchedPartition, position: number): Promise<HostspoolError | undefined> {
+  /**
+   * Hands on what came of a partition; returns what was wrong with it. To the one that was asked for first a broker gives
+   * at least one whole batch, if it gives anything: otherwise the same would be asked for and come again without a rest.
+   */
+  async #take(fetched: FetchedPartition, position: number, wasFirst: boolean): Promise<HostspoolError | undefined> {
     const { partition, errorCode, end, aborted, records } = fetched;
     let decoded: Records;
     try {
       if (errorCode !== 0) throw createErrorFromCode(errorCode);
       decoded = await decodeRecords(records, position, aborted);
+      if (wasFirst && records.length > 0 && decoded.next === position) throw cutOff(position);
     } catch (thrown) {
       return this.#options.brokers.error(thrown);
     }
@@ -235,6 +240,11 @@ export class Fetching {
     if (code === 'KAFKA_UNKNOWN_TOPIC') return this.#rests.has(code);
     return code === 'KAFKA_NO_LEADER' && partitions.every((partition) => this.#rests.codeOf(partition) === code);
   }
+}
+
+function cutOff(offset: number): HostspoolError {
+  const message = `what lies at offset ${offset} can't be read: the broker gave a part of it`;
+  return new HostspoolError('KAFKA_CORRUPT', message, { hint: 'look at the log of the partition’s leader' });
 }
 
 /** Undefined when none rests: then only a wakening changes anything. */

@@ -13,18 +13,14 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 declare module 'kafkajs/src/protocol/encoder.js' {
   /** A growing buffer; what is written chains. */
   class Encoder {
-    readonly buf: Buffer;
     readonly buffer: Buffer;
-    offset: number;
-    /** Makes room for this many bytes behind `offset`. */
-    ensureAvailable(length: number): void;
-    writeVarInt(value: number): this;
-    writeUVarInt(value: number): Encoder;
+    writeInt16(value: number): this;
+    writeInt32(value: number): this;
+    writeString(value: string | null): this;
+    /** Its length before it. */
+    writeBytes(value: Buffer): this;
     writeBoolean(value: boolean): this;
     writeArray(array: readonly string[]): this;
-    writeVarLong(value: unknown): Encoder;
-    static sizeOfVarInt(value: number): number;
-    static sizeOfVarLong(value: unknown): number;
   }
   export default Encoder;
 }
@@ -37,6 +33,7 @@ declare module 'kafkajs/src/loggers/index.js' {
 
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
   const apiKeys: {
+    readonly Produce: number;
     readonly Fetch: number;
     readonly Metadata: number;
     readonly JoinGroup: number;
@@ -46,9 +43,11 @@ declare module 'kafkajs/src/protocol/requests/apiKeys.js' {
 }
 
 declare module 'kafkajs/src/protocol/requests/index.js' {
+  import type Encoder from 'kafkajs/src/protocol/encoder.js';
+
   /** A request as a connection sends it: how it is encoded, how its answer is read. */
   export interface ProtocolRequest<Answer> {
-    readonly request: { readonly apiKey: number; readonly apiVersion: number };
+    readonly request: { readonly apiKey: number; readonly apiVersion: number; encode?(): Promise<Encoder> };
     readonly response: {
       decode(payload: Buffer): Promise<unknown>;
       parse(decoded: never): Promise<Answer>;
@@ -58,7 +57,12 @@ declare module 'kafkajs/src/protocol/requests/index.js' {
   interface Definition {
     readonly versions: readonly string[];
   }
-  export const requests: { readonly Fetch: Definition; readonly Metadata: Definition; readonly JoinGroup: Definition };
+  export const requests: {
+    readonly Produce: Definition;
+    readonly Fetch: Definition;
+    readonly Metadata: Definition;
+    readonly JoinGroup: Definition;
+  };
 }
 
 declare module 'kafkajs/src/protocol/error.js' {
@@ -68,13 +72,15 @@ declare module 'kafkajs/src/protocol/error.js' {
 
 declare module 'kafkajs/src/protocol/decoder.js' {
   class Decoder {
+    readonly buffer: Buffer;
+    offset: number;
     constructor(buffer: Buffer);
     readInt16(): number;
     readInt32(): number;
     readInt64(): bigint;
     readString(): string;
     readBoolean(): boolean;
-    readBytes(): Buffer | null;
+    readBytes(length?: number): Buffer | null;
     readArray<Item>(read: (decoder: Decoder) => Item): Item[];
   }
   export default Decoder;
@@ -139,26 +145,13 @@ declare module 'kafkajs/src/cluster/index.js' {
     /** None before the first connect. */
     readonly socket?: { destroy(error: Error): void };
   }
-  export interface ProducedMessage {
-    readonly key: string | Buffer | null;
-    readonly value: string | Buffer | null;
-    /** Kafka's timestamp, ms since the epoch. */
-    readonly timestamp: string;
-    /** One name may have several values. */
-    readonly headers?: Readonly<Record<string, string | Buffer | readonly Buffer[]>>;
-  }
-  export interface PartitionRecords {
-    readonly partition: number;
-    readonly messages: readonly ProducedMessage[];
+  export interface ProduceAnswer {
+    readonly topics: readonly {
+      readonly topicName: string;
+      readonly partitions: readonly { readonly partition: number; readonly errorCode: number }[];
+    }[];
   }
   export interface ClusterBroker {
-    /** Rejects with a protocol error if any partition refused. */
-    produce(request: {
-      acks: number;
-      timeout: number;
-      compression: number;
-      topicData: readonly { topic: string; partitions: readonly PartitionRecords[] }[];
-    }): Promise<unknown>;
     /** One connection for fetches, one for everything else. */
     readonly connectionPool: {
       readonly host: string;

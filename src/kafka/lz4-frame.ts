@@ -24,6 +24,8 @@ const STORED = 0x80000000;
 const BLOCK_64_KIB = 4;
 const BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
 const WRITTEN_BLOCK_BYTES = 1 << 16;
+/** A byte of a block becomes at most so many: one more of the length of a match. */
+const LARGEST_RATIO = 255;
 
 export function compressFrame(source: Buffer): Buffer {
   const blocks = Math.ceil(source.length / WRITTEN_BLOCK_BYTES);
@@ -92,7 +94,7 @@ function readHeader(source: Buffer, start: number): Header {
 function readFrame(source: Buffer, start: number, limit: number): { content: Buffer; end: number } {
   const header = readHeader(source, start);
   let position = header.end;
-  let content = Buffer.allocUnsafe(header.blockBytes);
+  let content = Buffer.alloc(0);
   let length = 0;
   for (;;) {
     const field = source.readUInt32LE(position);
@@ -101,11 +103,13 @@ function readFrame(source: Buffer, start: number, limit: number): { content: Buf
     const size = field & 0x7fffffff;
     const end = position + size;
     if (size > header.blockBytes || end > source.length) throw new Error('the LZ4 frame is cut off or damaged');
-    content = withRoom(content, length, header.blockBytes);
+    // No more than so few bytes can become: a frame that says that its blocks are large costs nothing by that.
+    const room = field >= STORED ? size : Math.min(header.blockBytes, size * LARGEST_RATIO);
+    content = withRoom(content, length, room);
     length =
       field >= STORED
         ? length + source.copy(content, length, position, end)
-        : decompressBlock(source, position, end, content.subarray(0, length + header.blockBytes), length);
+        : decompressBlock(source, position, end, content.subarray(0, length + room), length);
     if (length > limit) throw new Error('the LZ4 content is larger than is believed');
     position = end;
     if ((header.flags & BLOCK_CHECKSUM) !== 0) {

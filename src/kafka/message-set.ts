@@ -3,6 +3,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js';
 import decode from 'kafkajs/src/protocol/messageSet/decoder.js';
 import type { Records } from './record-batches.ts';
 
+/** Throws whatever kafkajs does when they can't be read. */
 export async function decodeMessageSet(bytes: Buffer, position: number): Promise<Records> {
   const found = await decode(new Decoder(bytes), bytes.length);
   const messages = found
@@ -14,5 +15,11 @@ export async function decodeMessageSet(bytes: Buffer, position: number): Promise
       headers: {},
     }))
     .filter(({ offset }) => offset >= position);
-  return { messages, next: (messages.at(-1)?.offset ?? position - 1) + 1 };
+  let next = position;
+  for (const { offset } of messages) {
+    if (offset < next || !Number.isSafeInteger(offset + 1))
+      throw new Error('a message’s offset is not above those before it');
+    next = offset + 1;
+  }
+  return { messages, next };
 }

@@ -35,14 +35,10 @@ import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
 import { produce } from './produce.ts';
+import type { OutgoingMessage } from './record-encoding.ts';
 import { within } from './time-limit.ts';
 
-export interface OutgoingMessage {
-  readonly key: string | Buffer | null;
-  readonly value: string | Buffer | null;
-  /** One name may have several values. */
-  readonly headers?: Readonly<Record<string, string | Buffer | readonly Buffer[]>>;
-}
+export type { OutgoingMessage };
 
 interface Link {
   readonly connection: KafkaConnection;
@@ -187,12 +183,12 @@ export class KafkaProducer {
 
   async #produce(link: Link, topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
     const { compression, request_timeout } = this.#settings;
-    const timestamp = String(this.#clock.now());
     await produce(link.cluster, {
       topic,
       timeout: Math.floor(request_timeout * REPLICATION_SHARE),
       compression: COMPRESSION[compression],
-      messages: messages.map((message) => ({ ...message, timestamp })),
+      messages,
+      timestamp: this.#clock.now(),
     });
   }
 

@@ -65,7 +65,11 @@ export async function decodeRecords(
   position: number,
   aborted: readonly AbortedTransaction[],
 ): Promise<Records> {
-  if (bytes.length > MAGIC_AT && (bytes[MAGIC_AT] as number) < CURRENT_MAGIC) return decodeMessageSet(bytes, position);
+  if (bytes.length > MAGIC_AT && (bytes[MAGIC_AT] as number) < CURRENT_MAGIC) {
+    return decodeMessageSet(bytes, position).catch((thrown) => {
+      throw corrupt(position, thrown);
+    });
+  }
   const messages: FetchedMessage[] = [];
   const hidden = new HiddenTransactions(aborted);
   let next = position;
@@ -78,8 +82,8 @@ export async function decodeRecords(
       if (end > bytes.length) break;
       const batch = readBatch(bytes, at, end);
       at = end;
-      if (batch.lastOffset < position) continue;
-      if (!hidden.hides(batch)) unpacked += await decodeBatch(batch, position, messages);
+      if (batch.lastOffset < next) continue;
+      if (!hidden.hides(batch)) unpacked += await decodeBatch(batch, next, messages);
       next = batch.lastOffset + 1;
       good = messages.length;
     }
@@ -98,9 +102,13 @@ function readBatch(bytes: Buffer, at: number, end: number): Batch {
     throw new Error('a record batch does not match its checksum');
   }
   const baseOffset = Number(bytes.readBigInt64BE(at));
+  const lastOffset = baseOffset + bytes.readInt32BE(at + 23);
+  if (lastOffset < baseOffset || !Number.isSafeInteger(lastOffset + 1)) {
+    throw new Error(`a record batch from offset ${baseOffset} to ${lastOffset}`);
+  }
   return {
     baseOffset,
-    lastOffset: baseOffset + bytes.readInt32BE(at + 23),
+    lastOffset,
     attributes: bytes.readInt16BE(at + ATTRIBUTES_AT),
     firstTimestamp: Number(bytes.readBigInt64BE(at + 27)),
     maxTimestamp: Number(bytes.readBigInt64BE(at + 35)),
@@ -118,6 +126,7 @@ async function decodeBatch(batch: Batch, position: number, messages: FetchedMess
   const bytes = codec === 0 ? batch.records : await decompress(codec, batch.records);
   const cursor = new RecordCursor(bytes);
   const appendTime = (batch.attributes & LOG_APPEND_TIME) === 0 ? undefined : batch.maxTimestamp;
+  let before = batch.baseOffset - 1;
   for (let left = batch.count; left > 0; left--) {
     const end = cursor.varint() + cursor.position;
     if (end > bytes.length) throw new Error('a record that is longer than its batch');
@@ -128,8 +137,11 @@ async function decodeBatch(batch: Batch, position: number, messages: FetchedMess
     const value = cursor.bytes();
     const headers = readHeaders(cursor);
     if (cursor.position !== end) throw new Error('a record is not as long as it says');
+    if (offset <= before || offset > batch.lastOffset) throw new Error('a record’s offset is not one of its batch');
+    before = offset;
     if (offset >= position) messages.push({ offset, key, timestamp: appendTime ?? timestamp, value, headers });
   }
+  if (cursor.position !== bytes.length) throw new Error('a record batch has more in it than it says');
   return codec === 0 ? 0 : bytes.length;
 }
 

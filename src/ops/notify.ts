@@ -47,8 +47,19 @@ export function openNotifyChannel(
 }
 
 function loadSender(): SendDatagram {
+  return loadSystemCalls().notify;
+}
+
+interface SystemCalls {
+  readonly notify: SendDatagram;
+  /** Gives free memory of the C library back to the system. */
+  trim(): void;
+}
+
+/** What notify.c has; throws in an executable that was built without a compiler. */
+export function loadSystemCalls(): SystemCalls {
   if (!isSea()) throw new Error('only the built executable can');
-  return (loadEmbeddedAddon(NOTIFY_ASSET, 'notification') as { notify: SendDatagram }).notify;
+  return loadEmbeddedAddon(NOTIFY_ASSET, 'system calls') as SystemCalls;
 }
 
 /** A line break would begin another assignment. */

@@ -86,6 +86,12 @@ export class Bounds {
     if (this.#low) this.#debt += size + ROW_OVERHEAD;
   }
 
+  /** Counts what is acknowledged, and soon deleted. */
+  acknowledged(size: number): void {
+    this.#bytes -= size + ROW_OVERHEAD;
+    this.#atMost -= inPages(size);
+  }
+
   /** Counts what was evicted. */
   evicted(bytes: number): void {
     if (this.#low) this.#debt -= bytes;

@@ -59,6 +59,11 @@ export class GuardedTail {
     this.#attempt(() => this.#tail?.write(seq));
   }
 
+  /** The samples up to this number are acknowledged, though the spool may have the last of them still. */
+  acknowledged(seq: number): void {
+    this.#attempt(() => this.#tail?.acknowledged(seq));
+  }
+
   close(): void {
     const tail = this.#tail;
     this.#tail = undefined;

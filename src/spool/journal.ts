@@ -11,6 +11,7 @@
  * and in the tail file until one can.
  */
 import { uuidToBytes } from '../sample/identity.ts';
+import type { SampleIdentity } from '../sample/sample.ts';
 import type { Bounds } from './bounds.ts';
 import { Contents } from './contents.ts';
 import type { GuardedStore } from './guarded-store.ts';
@@ -35,6 +36,12 @@ export interface JournalOptions {
   readonly guard: (opened: (store: Store) => void) => GuardedStore;
 }
 
+/** Longest interval at which an acknowledgement rides on the next append, ms: what `--status` tells of shipping is as old. */
+const LONGEST_RIDE_MS = 10_000;
+
+/** Largest number that the tail file can tell to be acknowledged. */
+const LARGEST_RIDING_SEQ = 2 ** 32 - 1;
+
 /** What a transaction does; answers how many samples it deleted. */
 export type TransactionBody = (store: Store, notes: Notes) => number;
 
@@ -53,6 +60,8 @@ export class Journal {
   #begun = false;
   #settled = 0;
   #interval: number;
+  /** Samples that are acknowledged, and counted out of the contents, and still in the file. */
+  #countedOut = 0;
 
   constructor(options: JournalOptions) {
     this.#options = options;
@@ -72,6 +81,11 @@ export class Journal {
   /** Whether this run, and what earlier runs left open, is committed. */
   get begun(): boolean {
     return this.#begun;
+  }
+
+  /** Whether it is known, without asking the file, that no sample is in it to be sent. */
+  get isEmpty(): boolean {
+    return this.#begun && this.contents.depth === 0;
   }
 
   /** The last number of this run that was stored or is owed as a hole. */
@@ -115,6 +129,25 @@ export class Journal {
     });
   }
 
+  /**
+   * Whether the deletion of an acknowledged sample may ride on the next append: it is the only one in the spool, this
+   * run's, nothing else is owed, all was well before, and the next append is not far.
+   */
+  mayRide(sample: SampleIdentity): boolean {
+    const { spool, tail } = this.#options;
+    const isOwn = spool.purpose === 'agent' && sample.run_id === this.runId && sample.seq <= LARGEST_RIDING_SEQ;
+    const isWell = this.#begun && tail.isOpen && this.owed.isEmpty && this.failing === undefined;
+    return isOwn && isWell && this.contents.depth === 1 && this.#interval <= LONGEST_RIDE_MS;
+  }
+
+  /** See Spool.acknowledgeLone. */
+  acknowledgeLone(id: number, seq: number): void {
+    this.owed.acknowledgeLone({ id, runId: this.runBytes, seq });
+    this.#options.tail.acknowledged(seq);
+    this.contents.deleted(1);
+    this.#countedOut = 1;
+  }
+
   saveShipping(state: ShippingState): void {
     this.#shipping = { ...state };
     this.owed.shipping(JSON.stringify(state));
@@ -155,6 +188,7 @@ export class Journal {
         };
         if (durable) commit();
         else store.undoably(commit);
+        deleted -= this.#countedOut;
         this.#committed(deleted);
       }
       return true;
@@ -187,6 +221,7 @@ export class Journal {
 
   #opened(store: Store): void {
     this.#begun = false;
+    this.#countedOut = 0;
     this.notesHandedOut.clear();
     this.owed.forgetNotes();
     this.#notes = new Notes(store, {
@@ -208,8 +243,8 @@ export class Journal {
     const at = spool.clock.now();
     let deleted = 0;
     store.transact(() => {
-      if (!this.#begun) this.#begin(store, notes, at);
-      deleted = this.owed.apply(store, notes, this.runBytes, at) + body(store, notes);
+      deleted = this.#begun ? 0 : this.#begin(store, notes, at);
+      deleted += this.owed.apply(store, notes, this.runBytes, at) + body(store, notes);
       ports.reached('write:before-commit');
     });
     ports.reached('write:committed');
@@ -224,17 +259,20 @@ export class Journal {
     }
     this.#begun = true;
     this.owed.paid();
+    this.#countedOut = 0;
     this.contents.deleted(deleted);
   }
 
-  #begin(store: Store, notes: Notes, at: number): void {
+  /** Answers how many samples it deleted. */
+  #begin(store: Store, notes: Notes, at: number): number {
     const { spool, tail } = this.#options;
     const { hostname, purpose, clock, log } = spool;
     const current = purpose === 'agent' ? this.runId : undefined;
-    settleEarlierRuns(store, notes, { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at, log });
+    const settlement = { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at, log };
+    const deleted = settleEarlierRuns(store, notes, settlement);
     store.setState.run('spool_id', this.#id);
     store.reserveIds(this.contents.lastId);
-    if (purpose !== 'agent') return;
+    if (purpose !== 'agent') return deleted;
     beginRun(store, {
       run_id: this.runBytes,
       hostname,
@@ -246,7 +284,9 @@ export class Journal {
       ended: null,
     });
     this.#recordAgent(store);
+    return deleted;
   }
+
   /** What `--status` tells of the agent. */
   #recordAgent(store: Store): void {
     const { hostname, version, maxBytes, maxAge } = this.#options.spool;

@@ -53,6 +53,8 @@ export class Notes {
   readonly #total: SqliteStatement<[string, number, number, number]>;
   readonly #pending: SqliteStatement<[], NoteRow>;
   readonly #delete: SqliteStatement<[number]>;
+  /** It is known that there are none; asked before each shipment, and nearly always so. */
+  #none = false;
 
   constructor(store: Store, handedOut: HandedOutNotes) {
     const { database } = store;
@@ -80,6 +82,7 @@ export class Notes {
 
   /** `at`: wall clock, ms. */
   lost({ runId, first, last, reason, exact, samples = last - first + 1 }: Loss, at: number): void {
+    this.#none = false;
     const grown = exact && this.#growNeighbour(runId, first, last, reason);
     if (!grown) this.#insert.run('lost', runId, first, last, reason, exact ? 1 : 0, null, at);
     this.#total.run(reason, samples, at, at);
@@ -87,16 +90,19 @@ export class Notes {
 
   /** `at`: wall clock, ms. */
   runEnded(runId: Buffer, lastSeq: number, clean: boolean, exact: boolean, at: number): void {
+    this.#none = false;
     this.#insert.run('run_ended', runId, lastSeq, lastSeq, null, exact ? 1 : 0, clean ? 1 : 0, at);
   }
 
   /** The oldest notes, in order. */
   pending(limit: number): PendingNote[] {
     const pending: PendingNote[] = [];
+    if (this.#none) return pending;
     for (const row of this.#pending.iterate()) {
       if (pending.length >= limit) break;
       pending.push({ id: row.id, note: noteOf(row) });
     }
+    this.#none = pending.length === 0 && limit > 0;
     return pending;
   }
 

@@ -13,7 +13,7 @@ import { isIntact } from './checksum.ts';
 import { dropDamaged } from './eviction.ts';
 import type { Journal } from './journal.ts';
 import type { PendingNote } from './notes.ts';
-import type { SampleRow, Store } from './store.ts';
+import type { OutgoingRow, SampleRow, Store } from './store.ts';
 
 export interface SpooledSample {
   /** Order in the spool; greater than that of every sample before. */
@@ -47,6 +47,7 @@ export class Outlet {
   readonly #options: OutletOptions;
   readonly #journal: Journal;
   #handedOut = 0;
+  #fresh: SpooledSample | undefined;
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -58,7 +59,21 @@ export class Outlet {
     return Math.max(this.#handedOut, this.#journal.owed.upTo);
   }
 
+  /**
+   * This sample was just stored. While it is the only one in the spool it is handed out as it is, and not read back: so
+   * it goes while Kafka is up, and reading it back is a tenth of what a sample costs.
+   */
+  stored(sample: SpooledSample): void {
+    this.#fresh = sample;
+  }
+
   read(limits: ReadLimits): readonly SpooledSample[] {
+    const fresh = this.#takeFresh();
+    if (fresh !== undefined) {
+      this.#handedOut = fresh.id;
+      return [fresh];
+    }
+    if (this.#journal.isEmpty) return [];
     for (;;) {
       const [found] = this.#journal.read((store) => this.#scan(store, limits));
       if (found === undefined) return [];
@@ -101,6 +116,15 @@ export class Outlet {
     this.#journal.write();
   }
 
+  /** The newest sample, where it is the only one. */
+  #takeFresh(): SpooledSample | undefined {
+    const { contents, owed } = this.#journal;
+    const fresh = this.#fresh;
+    const isOnly = contents.depth === 1 && fresh?.id === contents.lastId && owed.refused === 0 && owed.upTo < fresh.id;
+    if (!isOnly) this.#fresh = undefined;
+    return this.#fresh;
+  }
+
   /** The oldest samples up to the limits, or up to the first damaged one. */
   #scan(store: Store, limits: ReadLimits): { samples: SpooledSample[]; damaged?: number } {
     const { owed, contents } = this.#journal;
@@ -108,9 +132,10 @@ export class Outlet {
     let bytes = 0;
     let runId = '';
     let run: Buffer | undefined;
-    for (const row of store.after.iterate(owed.upTo)) {
+    for (const outgoing of store.outgoing.iterate(owed.upTo)) {
       if (samples.length >= limits.samples) break;
-      if (owed.isRefused(row.id)) continue;
+      if (owed.isRefused(outgoing.id)) continue;
+      const row = withBlobs(outgoing);
       if (!isIntact(row)) return { samples, damaged: row.id };
       bytes += Buffer.byteLength(row.payload);
       if (samples.length > 0 && bytes > limits.bytes) break;
@@ -141,6 +166,16 @@ export class Outlet {
     }
     return written && dropped > 0;
   }
+}
+
+const ID_BYTES = 16;
+
+/** Blobs that are not what they should be come out empty, which no checksum holds for. */
+function withBlobs({ id, ids, seq, taken_at, monotonic_at, crc, payload }: OutgoingRow): SampleRow {
+  const bytes = Buffer.from(ids ?? '', 'hex');
+  const run_id = bytes.subarray(0, ID_BYTES);
+  const event_id = bytes.subarray(ID_BYTES);
+  return { id, run_id, seq, event_id, taken_at, monotonic_at, crc, payload };
 }
 
 function spooled(row: SampleRow, runId: string, hostname: string): SpooledSample {

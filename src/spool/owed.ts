@@ -22,11 +22,19 @@ interface Refusal {
   readonly reason: LossReason;
 }
 
+/** A sample that was alone in the spool, so that nothing has to be asked to delete it. */
+export interface LoneSample {
+  readonly id: number;
+  readonly runId: Buffer;
+  readonly seq: number;
+}
+
 export class Owed {
   readonly #holes: Hole[] = [];
   readonly #refusals = new Map<number, Refusal>();
   readonly #notes = new Set<number>();
   #upTo = 0;
+  #lone: LoneSample | undefined;
   #shipping: string | undefined;
 
   get isEmpty(): boolean {
@@ -74,6 +82,12 @@ export class Owed {
     for (const id of noteIds) this.#notes.add(id);
   }
 
+  /** The same for a sample that is alone in the spool. */
+  acknowledgeLone(sample: LoneSample): void {
+    this.#upTo = sample.id;
+    this.#lone = sample;
+  }
+
   refuse(id: number, refusal: Refusal): void {
     this.#refusals.set(id, refusal);
   }
@@ -91,7 +105,11 @@ export class Owed {
   apply(store: Store, notes: Notes, currentRun: Buffer, at: number): number {
     let deleted = 0;
     notes.delete(this.#notes);
-    if (this.#upTo > 0) {
+    if (this.#lone !== undefined && this.#lone.id === this.#upTo) {
+      store.raiseRun.run({ run: this.#lone.runId, acked: this.#lone.seq, last: this.#lone.seq });
+      // It alone: whatever else might lie there has not been sent.
+      deleted += store.deleteBetween.run(this.#upTo, this.#upTo).changes;
+    } else if (this.#upTo > 0) {
       for (const { run_id, seq } of store.acknowledged.all(this.#upTo)) {
         store.raiseRun.run({ run: run_id, acked: seq, last: seq });
       }
@@ -118,6 +136,7 @@ export class Owed {
     this.#refusals.clear();
     this.#notes.clear();
     this.#upTo = 0;
+    this.#lone = undefined;
     this.#shipping = undefined;
   }
 }

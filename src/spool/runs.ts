@@ -35,15 +35,19 @@ export interface Settlement {
   readonly log: Log;
 }
 
-/** Ends every run but the current one that is still open. Inside a transaction; answers how many it ended. */
+/**
+ * Ends every run but the current one that is still open, and deletes what of it was acknowledged. Inside a transaction;
+ * answers how many samples it deleted.
+ */
 export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settlement): number {
   const { tails, current, bootId, at } = settlement;
   const rows = store.runs();
-  let settled = 0;
+  let deleted = 0;
   for (const run of rows) {
     const tail = tails.find(({ runId }) => uuidToBytes(runId).equals(run.run_id));
     if (run.ended !== null || (current !== undefined && uuidToBytes(current).equals(run.run_id))) continue;
-    const stored = Math.max(run.last_seq, greatestSeq(store, run.run_id));
+    const stored = Math.max(run.last_seq, greatestSeq(store, run.run_id), tail?.acked ?? 0);
+    if (tail !== undefined) deleted += deleteAcknowledged(store, run.run_id, tail.acked);
     const last = Math.max(stored, tail?.seq ?? 0);
     const exact = tail?.thisBoot === true && run.boot_id === bootId;
     if (last > stored) {
@@ -51,16 +55,22 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
     }
     if (last > 0 || !exact) notes.runEnded(run.run_id, last, false, exact, at);
     store.database.prepare("UPDATE runs SET ended = 'unclean', last_seq = ? WHERE run_id = ?").run(last, run.run_id);
-    settled++;
   }
   for (const tail of tails) {
     if (tail.runId === current || tail.seq === 0) continue;
     const runId = uuidToBytes(tail.runId);
     if (rows.some((run) => run.run_id.equals(runId))) continue;
     settleUnknownRun(store, notes, settlement, tail, runId);
-    settled++;
   }
-  return settled;
+  return deleted;
+}
+
+/** The one sample whose deletion was to ride on an append that did not come; answers how many it deleted. */
+function deleteAcknowledged(store: Store, run: Buffer, acked: number): number {
+  const oldest = store.oldest.get();
+  if (oldest === undefined || !oldest.run_id.equals(run) || oldest.seq > acked) return 0;
+  store.raiseRun.run({ run, acked, last: acked });
+  return store.deleteUpTo.run(oldest.id).changes;
 }
 
 function settleUnknownRun(

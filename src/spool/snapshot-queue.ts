@@ -94,7 +94,7 @@ const SPILL_PAGE = PAGE - 4;
 export function readQueue(queries: Queries, clock: Clock, deadline: number): QueueReading {
   const first = queries.one<EndRow>(FIRST);
   const last = queries.one<EndRow>(LAST);
-  if (first === undefined || last === undefined) return EMPTY;
+  if (first === undefined || last === undefined) return EMPTY_QUEUE;
   const inTime = () => clock.monotonic() < deadline;
   const runs: RunInQueue[] = [];
   let depth = 0;
@@ -125,7 +125,7 @@ export function readQueue(queries: Queries, clock: Clock, deadline: number): Que
   };
 }
 
-const EMPTY: QueueReading = {
+export const EMPTY_QUEUE: QueueReading = {
   depth: 0,
   exact: true,
   oldest: null,

@@ -19,9 +19,9 @@ import { type SpoolFiles, spoolFiles } from './files.ts';
 import { findHolder, type Holder } from './holder.ts';
 import { parseShippingState, type ShippingState } from './shipping-state.ts';
 import { type Content, isForeign, type LossTotal, readContent } from './snapshot-content.ts';
-import type { QueueReading } from './snapshot-queue.ts';
+import { EMPTY_QUEUE, type QueueReading } from './snapshot-queue.ts';
 import { lookInto, type Queries, queriesOf, type SnapshotSource } from './snapshot-source.ts';
-import { Tail } from './tail.ts';
+import { type RunTail, Tail } from './tail.ts';
 
 /** The run that was begun last. */
 export interface RunReading {
@@ -85,13 +85,14 @@ export function readSnapshot(path: string, clock: Clock, options: SnapshotOption
   const deadline = moment.monotonicAt + (options.countFor ?? COUNT_FOR_MS);
   const { source, value: content } = look(files, (queries) => readContent(files, queries, clock, deadline));
   const { agent, damage } = readAgent(content);
-  const run = readRun(files, content, agent, clock);
+  const tails = Tail.peek(files.tail, clock.bootId());
+  const run = readRun(files, content, tails, agent, clock.bootId());
   const named =
     agent?.pid === undefined || run?.startedAt == null || !run.thisBoot
       ? undefined
       : { pid: agent.pid, startedAt: run.startedAt };
   const holder = findHolder(files, named);
-  return { ...moment, ...whole(path, content), source, agent, damage, run, holder };
+  return { ...moment, ...whole(files, content, tails), source, agent, damage, run, holder };
 }
 
 /**
@@ -104,9 +105,10 @@ export function snapshotWithin(path: string, database: SqliteDatabase, clock: Cl
   const read = readContent(files, queriesOf(database), clock, moment.monotonicAt + COUNT_WITHIN_MS);
   const content = read.queue === null ? read : { ...read, queue: { ...read.queue, depth, exact: true } };
   const { agent, damage } = readAgent(content);
-  const run = readRun(files, content, agent, clock);
+  const tails = Tail.peek(files.tail, clock.bootId());
+  const run = readRun(files, content, tails, agent, clock.bootId());
   const holder: Holder = { held: true, knownBy: 'lock', pid: process.pid, ownPid: process.pid };
-  return { ...moment, ...whole(path, content), source: 'shared', agent, damage, run, holder };
+  return { ...moment, ...whole(files, content, tails), source: 'shared', agent, damage, run, holder };
 }
 
 function momentOf(clock: Clock): Pick<SpoolSnapshot, 'at' | 'monotonicAt'> {
@@ -120,18 +122,34 @@ function readAgent(content: Content): Pick<SpoolSnapshot, 'agent' | 'damage'> {
   return { agent, damage: [...content.damage, 'state: the agent’s record is not one'] };
 }
 
-/** What a snapshot takes from the content as it is. */
-function whole(path: string, content: Content) {
+/** What a snapshot takes from the content as it is, but for a sample that is acknowledged and not deleted yet. */
+function whole(files: SpoolFiles, content: Content, tails: readonly RunTail[]) {
+  const path = files.database;
+  const shipping = parseShippingState(content.state.get('shipping'));
   return {
     path,
     spoolId: content.state.get('spool_id') ?? null,
-    queue: content.queue,
     bytes: content.bytes,
     filesystemFree: filesystemFree(path),
-    shipping: parseShippingState(content.state.get('shipping')),
+    ...(isAcknowledged(content.queue, tails)
+      ? { queue: EMPTY_QUEUE, shipping: withOneMore(shipping, modifiedAt(files.tail)) }
+      : { queue: content.queue, shipping }),
     losses: content.losses,
     notesPending: content.notesPending,
   };
+}
+
+/** Whether all that is in the queue is a sample whose deletion rides on the next append. */
+function isAcknowledged(queue: QueueReading | null, tails: readonly RunTail[]): boolean {
+  const only = queue?.runs.length === 1 && queue.runs[0]?.samples === 1 ? queue.newest : null;
+  if (only == null) return false;
+  return tails.some(({ runId, acked }) => runId === only.runId && only.seq <= acked);
+}
+
+/** The state as it will be saved with that append. */
+function withOneMore(shipping: ShippingState, at: number | null): ShippingState {
+  const last_ack_at = at === null ? shipping.last_ack_at : new Date(at).toISOString();
+  return { ...shipping, shipped_total: shipping.shipped_total + 1, last_ack_at };
 }
 
 function requireFile(path: string): void {
@@ -185,10 +203,10 @@ function unreadable(path: string, cause: unknown): Error {
 function readRun(
   files: SpoolFiles,
   { run: row, queue }: Content,
+  tails: readonly RunTail[],
   agent: AgentRecord | null,
-  clock: Clock,
+  bootId: string,
 ): RunReading | null {
-  const tails = Tail.peek(files.tail, clock.bootId());
   const runId = row?.runId ?? tails.at(-1)?.runId;
   if (runId === undefined) return null;
   const tail = tails.find((other) => other.runId === runId);
@@ -204,7 +222,7 @@ function readRun(
     lastSeq: Math.max(row?.last_seq ?? 0, newestSeq, tailSeq),
     lastSampleAt: tailSeq > newestSeq && isAgents ? modifiedAt(files.tail) : (newest?.takenAt ?? null),
     ended: row === undefined ? 'settled' : (row.ended ?? 'open'),
-    thisBoot: row?.boot_id === clock.bootId(),
+    thisBoot: row?.boot_id === bootId,
   };
 }
 

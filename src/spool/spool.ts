@@ -201,6 +201,7 @@ export class Spool {
     }, true);
     if (stored) {
       journal.contents.appended(id, taken, monotonic);
+      this.#outlet.stored({ id, hostname: this.#options.hostname, identity, takenAt: taken, payload });
       this.#bounds.appended(size);
     } else {
       journal.owed.hole(seq, seq, this.#holeReason());
@@ -232,6 +233,22 @@ export class Spool {
     if (shipping !== undefined) this.#journal.saveShipping(shipping);
     this.#outlet.acknowledge(upTo, noteIds);
     this.#journal.read((store) => this.#bounds.measure(store));
+  }
+
+  /**
+   * The same for a sample that is alone in the spool, as each is while all goes well: it is deleted by the transaction
+   * of the next append instead of one of its own. Until then the tail file says that it is acknowledged: `--status` and
+   * the next start go by that, and where even that is lost it is sent again. Answers false, and does nothing, where it
+   * can't be done so.
+   */
+  acknowledgeLone(sample: SpooledSample, shipping: ShippingState): boolean {
+    const journal = this.#journal;
+    if (journal.shipping.state !== 'idle' || !journal.mayRide(sample.identity)) return false;
+    journal.acknowledgeLone(sample.id, sample.identity.seq);
+    journal.saveShipping(shipping);
+    this.#outlet.release();
+    this.#bounds.acknowledged(Buffer.byteLength(sample.payload));
+    return true;
   }
 
   /** The sending failed: nothing is with the drainer any more. */
@@ -276,11 +293,11 @@ export class Spool {
     return snapshot;
   }
 
-  /** Upkeep between two samples, to be called every few seconds. */
-  maintain(): void {
+  /** Upkeep between two samples, to be called every few seconds. Answers how many bytes the filesystem got back. */
+  maintain(): number {
     const { purpose, clock } = this.#options;
     const journal = this.#journal;
-    if (this.#closed) return;
+    if (this.#closed) return 0;
     this.#age.observe();
     this.#bounds.observe();
     this.#look();
@@ -290,11 +307,14 @@ export class Spool {
     }
     if (!journal.begun || !journal.owed.isEmpty) journal.write();
     if (purpose === 'agent') this.#trimmer.expire();
-    journal.read((store) => {
+    const [given = 0] = journal.read((store) => {
       if (journal.contents.depth === 0 && journal.begun && this.#tail.isOpen) forgetEndedRuns(store);
-      checkpoint(store, this.#bounds.low ? 0 : giveBack(store, clock));
+      const bytes = this.#bounds.low ? 0 : giveBack(store, clock);
+      checkpoint(store, bytes);
       this.#bounds.measure(store);
+      return bytes;
     });
+    return given;
   }
 
   /** Closes it, once. Clean: the run ends in order. Otherwise nothing is written: it is as if the process had died. */

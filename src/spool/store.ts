@@ -22,6 +22,12 @@ export interface SampleRow {
   readonly payload: string;
 }
 
+/** A sample on its way out. Two blobs a row would cost as much as all the rest of reading it: their hex is one text. */
+export interface OutgoingRow extends Omit<SampleRow, 'run_id' | 'event_id'> {
+  /** run_id and event_id, 16 bytes each; null where one is something else. */
+  readonly ids: string | null;
+}
+
 /** A sample without its payload. */
 export interface SampleHead {
   readonly id: number;
@@ -77,6 +83,7 @@ export class Store {
   readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
   readonly after: SqliteStatement<[number], SampleRow>;
   readonly headsAfter: SqliteStatement<[number, number], SampleHead>;
+  readonly outgoing: SqliteStatement<[number], OutgoingRow>;
   readonly before: SqliteStatement<[number], SampleRow>;
   readonly oldest: SqliteStatement<[], SampleHead>;
   readonly newest: SqliteStatement<[], SampleHead>;
@@ -102,6 +109,12 @@ export class Store {
     );
     // Without a limit: a bound one makes SQLite compile the statement anew at each use. Whoever iterates stops.
     this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id');
+    this.outgoing = database.prepare(
+      `SELECT id, iif(typeof(run_id) = 'blob' AND length(run_id) = 16 AND typeof(event_id) = 'blob' AND
+         length(event_id) = 16, hex(run_id) || hex(event_id), NULL) AS ids,
+         seq, taken_at, monotonic_at, crc, payload
+       FROM samples WHERE id > ? ORDER BY id`,
+    );
     this.headsAfter = database.prepare(`SELECT ${HEAD} FROM samples WHERE id > ? ORDER BY id LIMIT ?`);
     this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
     this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);

@@ -1,5 +1,6 @@
 /**
- * The tail of a run: the last sequence number taken, on disk before the sample is.
+ * The tail of a run: the last sequence number taken, on disk before the sample is, and the last one acknowledged while
+ * its row waits for the next append to be deleted (see Spool.acknowledgeLone).
  *
  * The file is 4 KiB, made and fsynced when the spool is opened, and from then on only overwritten in place: that needs
  * no space and no fsync, so it works on a full disk, and what was written survives the death of the process (not of
@@ -13,7 +14,7 @@
  * one pair for a start on a full disk: a run whose beginning could not be committed leaves the pairs of the runs
  * before it alone, until a commit has taken their tails over.
  *
- *   slot  magic u32 | flags u32 | boot u32 | reserved u32 | run_id 16 | seq u64 | crc u32   (big-endian)
+ *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
  *
  * The holder of the spool also leaves its process id here, for the message of whoever is refused the lock.
  */
@@ -27,6 +28,8 @@ const PAIRS = 31;
 const PID_AT = 4032;
 const SLOT_MAGIC = 0x68735431;
 const PID_MAGIC = 0x68735031;
+const ACKED_AT = 12;
+const SEQ_AT = 32;
 const CRC_AT = 40;
 const BEGUN = 1;
 
@@ -35,6 +38,8 @@ export interface RunTail {
   readonly runId: string;
   /** The last sequence number taken; 0 before the first. */
   readonly seq: number;
+  /** A number up to which all are acknowledged, even if the spool still has one of them; 0 where nothing is said. */
+  readonly acked: number;
   /** Whether the run's beginning had been committed to the spool. */
   readonly begun: boolean;
   /** Whether it was written in this boot, so that nothing written is missing. */
@@ -109,7 +114,11 @@ export class Tail {
     const found = new Map<string, RunTail>();
     for (let slot = 0; slot < PAIRS * 2; slot++) {
       const tail = this.#decode(content.subarray(slot * SLOT, (slot + 1) * SLOT));
-      if (tail !== undefined && tail.seq >= (found.get(tail.runId)?.seq ?? 0)) found.set(tail.runId, tail);
+      if (tail === undefined) continue;
+      const other = found.get(tail.runId);
+      if (other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked)) {
+        found.set(tail.runId, tail);
+      }
     }
     return [...found.values()];
   }
@@ -131,6 +140,7 @@ export class Tail {
     this.#slot.writeUInt32BE(SLOT_MAGIC, 0);
     this.#slot.writeUInt32BE(0, 4);
     this.#slot.writeUInt32BE(this.#boot, 8);
+    this.#slot.writeUInt32BE(0, ACKED_AT);
     uuidToBytes(runId).copy(this.#slot, 16);
     if (committed) {
       this.settle(0);
@@ -157,6 +167,17 @@ export class Tail {
   /** Overwrites the older of the run's two slots. */
   write(seq: number): void {
     this.#encode(seq);
+    this.#overwrite();
+  }
+
+  /** The same, with what is acknowledged: a number below 2^32. */
+  acknowledged(acked: number): void {
+    this.#slot.writeUInt32BE(acked, ACKED_AT);
+    this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
+    this.#overwrite();
+  }
+
+  #overwrite(): void {
     writeSync(this.#file, this.#slot, 0, SLOT, (this.#pair * 2 + (this.#written++ % 2)) * SLOT);
   }
 
@@ -165,7 +186,7 @@ export class Tail {
   }
 
   #encode(seq: number): void {
-    this.#slot.writeBigUInt64BE(BigInt(seq), 32);
+    this.#slot.writeBigUInt64BE(BigInt(seq), SEQ_AT);
     this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
   }
 
@@ -174,7 +195,8 @@ export class Tail {
     if (slot.readUInt32BE(CRC_AT) !== crc32(slot.subarray(0, CRC_AT))) return undefined;
     return {
       runId: uuidFromBytes(slot.subarray(16, 32)),
-      seq: Number(slot.readBigUInt64BE(32)),
+      seq: Number(slot.readBigUInt64BE(SEQ_AT)),
+      acked: slot.readUInt32BE(ACKED_AT),
       begun: (slot.readUInt32BE(4) & BEGUN) !== 0,
       thisBoot: slot.readUInt32BE(8) === this.#boot,
     };

@@ -55,6 +55,15 @@ describe('the executable', () => {
     }
   });
 
+  it('names the command that was probably meant', () => {
+    const { code, stderr } = runExecutable(['statuss']);
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr:
+        'hostspool: Unknown argument: statuss [USAGE]\n  hint: did you mean hostspool status? See hostspool --help\n',
+    });
+  });
+
   it('knows nothing of the folder it was built in, so that two builds are the same bytes', () => {
     const content = readFileSync(executable);
     expect(content.includes('hostspool.cjs')).toBe(true);

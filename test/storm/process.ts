@@ -17,6 +17,8 @@ export interface StormProcessOptions {
   readonly name: string;
   readonly args: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** Another than build/hostspool. */
+  readonly executable?: string;
   /** Where its log goes. */
   readonly log: string;
   readonly onLine?: (line: LogLine) => void;
@@ -72,8 +74,8 @@ export class StormProcess {
     if (this.#child !== undefined || this.#over) return;
     this.#starts++;
     this.#expected = undefined;
-    const { args, env = {} } = this.#options;
-    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', executable] : [executable];
+    const { args, env = {}, executable: run = executable } = this.#options;
+    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', run] : [run];
     const [program = '', ...before] = tied;
     const child = spawn(program, [...before, ...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },

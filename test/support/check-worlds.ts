@@ -1,4 +1,5 @@
 /** Runs `hostspool check` as its command does, on settings of a test, and finds what it says of one thing. */
+import { requireHostRoot } from '../../src/collect/host-root.ts';
 import { loadSettings } from '../../src/config/load.ts';
 import { SystemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -14,7 +15,7 @@ export function runCheck(
   limit: number = LIMIT_MS,
 ): Promise<CheckReport> {
   const load = () => loadSettings({ flags: { config: '/dev/null', 'http.address': '', ...flags }, env });
-  return check({ load, limit, log: silentLog, clock: new SystemClock() });
+  return check({ load, limit, log: silentLog, clock: new SystemClock(), requireHostRoot });
 }
 
 export function found(report: CheckReport, name: string, subject?: string): CheckResult {

@@ -272,7 +272,14 @@ describe.skipIf(missing !== undefined)(`the package${missing === undefined ? '' 
       other.mount();
       other.mountProc();
       other.copy(packages.newer, '/root/newer.deb');
-      other.write('/etc/default/hostspool', 'HOSTSPOOL_KAFKA_BROKERS=kafka-1:9092\n');
+      // The password is a credential: only the unit is handed it, and still it counts as set.
+      other.write('/etc/credstore/hostspool.kafka.sasl.password', 'not-for-others\n');
+      other.write(
+        '/etc/default/hostspool',
+        ['BROKERS=kafka-1:9092', 'TLS_ENABLED=true', 'SASL_MECHANISM=scram-sha-512', 'SASL_USERNAME=agent', '']
+          .map((line) => (line === '' ? line : `HOSTSPOOL_KAFKA_${line}`))
+          .join('\n'),
+      );
       const { code, output } = other.chroot('dpkg', '--force-confold', '-i', '/root/newer.deb');
       expect({ code, output }).toMatchObject({ code: 0, output: expect.not.stringContaining('was not started') });
       const wanted = '/etc/systemd/system/multi-user.target.wants/hostspool.service';

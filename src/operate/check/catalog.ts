@@ -2,6 +2,7 @@
 export const CHECKS = {
   settings: 'flags, environment and settings file: the mode starts with them; what is probably not meant is a warning',
   clock: 'the wall clock of this host: after 2024, and not behind the newest sample of the spool',
+  host_root: 'collect.host_root, where it is set: the root filesystem of a host, with its /proc and /sys',
   spool: 'the spool: file and directory can be made or written by this user, no other program’s, no newer version’s',
   'spool.filesystem': 'its kind: neither in memory nor on the network',
   'spool.space': 'free space of its filesystem against spool.min_free and spool.max_bytes',

@@ -11,6 +11,8 @@ export interface CheckContext {
   readonly brokerLimit: number;
   /** The same of the database. */
   readonly databaseLimit: number;
+  /** Throws where collect.host_root is no host's root: the collectors' own question. */
+  readonly requireHostRoot: (root: string) => void;
 }
 
 /** How long a file system may take to answer, ms. */

@@ -8,6 +8,7 @@ import type { Check, CheckState, Outcome } from './check.ts';
 import { clockCheck } from './clock.ts';
 import type { CheckContext } from './context.ts';
 import { groupChecks } from './group.ts';
+import { hostRootCheck } from './host-root.ts';
 import { httpCheck } from './http.ts';
 import { type CheckResult, runChecks } from './run-checks.ts';
 import { checkSettings } from './settings.ts';
@@ -37,9 +38,11 @@ export interface CheckOptions {
   readonly limit: number | undefined;
   readonly log: Log;
   readonly clock: Clock;
+  /** Throws where collect.host_root is no host's root. */
+  readonly requireHostRoot: (root: string) => void;
 }
 
-export async function check({ load, limit, log, clock }: CheckOptions): Promise<CheckReport> {
+export async function check({ load, limit, log, clock, requireHostRoot }: CheckOptions): Promise<CheckReport> {
   const began = clock.monotonic();
   const { outcome, loaded } = checkSettings(load);
   const settled = resultOf(outcome, clock.monotonic() - began);
@@ -54,6 +57,7 @@ export async function check({ load, limit, log, clock }: CheckOptions): Promise<
     clock,
     brokerLimit,
     databaseLimit: limit ?? sqlserver.connect_timeout,
+    requireHostRoot,
   };
   using brokers = new BrokerChecks(context);
   await using database = new SqlServerChecks(context);
@@ -66,14 +70,18 @@ function checksOf(context: CheckContext, brokers: BrokerChecks, database: SqlSer
   const topic = () => [...brokers.checks, ...new TopicChecks(context, brokers).checks];
   switch (mode) {
     case 'agent':
-      return [clockCheck(context), ...spoolChecks(context), httpCheck(context), ...topic()];
+      return [...hostChecks(context), ...spoolChecks(context), httpCheck(context), ...topic()];
     case 'local':
-      return [clockCheck(context), ...spoolChecks(context), sqliteCheck(context), httpCheck(context)];
+      return [...hostChecks(context), ...spoolChecks(context), sqliteCheck(context), httpCheck(context)];
     case 'writer': {
       const sink = writer.sink === 'sqlite' ? [sqliteCheck(context)] : database.checks;
       return [clockCheck(context), httpCheck(context), ...topic(), ...groupChecks(context, brokers), ...sink];
     }
   }
+}
+
+function hostChecks(context: CheckContext): Check[] {
+  return [clockCheck(context), ...hostRootCheck(context)];
 }
 
 function resultOf(outcome: Outcome, milliseconds: number): CheckResult {

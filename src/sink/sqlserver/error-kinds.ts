@@ -59,7 +59,12 @@ export const SCHEMA_OLD = kind(
   'a column that this version needs is missing',
   'run `hostspool migrate`; if it finds nothing to do, another tool has changed the tables',
 );
-export const UNAVAILABLE = kind('SINK_UNAVAILABLE', true, 'the server cannot be reached or is not ready');
+export const UNAVAILABLE = kind(
+  'SINK_UNAVAILABLE',
+  true,
+  'the server cannot be reached or is not ready',
+  'look whether SQL Server runs and listens at sqlserver.host and sqlserver.port; hostspool check --mode=writer looks step by step',
+);
 export const TIMEOUT = kind(
   'SINK_TIMEOUT',
   true,

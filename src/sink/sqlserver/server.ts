@@ -81,7 +81,7 @@ export class SqlServer {
       const opened = this.#open(driver);
       const pool = await opened;
       const connection = await acquireFrom(pool);
-      const session = new Session(connection, driver);
+      const session = new Session(connection, driver, this.#settings.request_timeout);
       this.#lent.set(session, pool);
       if (opened === this.#pool) this.#current.add(session);
       if (this.#closed) connection.close();

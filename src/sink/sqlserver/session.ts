@@ -3,6 +3,9 @@
  *
  * What it rejects with is the driver's own error; errors.ts makes ours of it. After any of them the connection is not
  * used again: what is left of a failed request on it (a half-read answer, an open transaction) is not worth finding out.
+ *
+ * The driver's time limit of a request ends with the first packet of the answer: a server that falls silent after it
+ * would be waited for without end. So there is a second one, for all of it; when it ends the connection is closed.
  */
 import type { Connection, Request } from 'tedious';
 import { type ColumnType, columnType } from './column-types.ts';
@@ -17,15 +20,21 @@ export interface Parameter {
   readonly value: unknown;
 }
 
+/** The driver takes one time limit to wait for an answer and another to call the request off. */
+const LIMITS_OF_AN_ANSWER = 2;
+
 export class Session {
   readonly connection: Connection;
   readonly #tedious: Driver['tedious'];
+  readonly #limit: number;
   /** What it does or last did; for error messages. */
   step = 'connect';
 
-  constructor(connection: Connection, { tedious }: Driver) {
+  /** `requestTimeout`: that of the driver, ms. */
+  constructor(connection: Connection, { tedious }: Driver, requestTimeout: number) {
     this.connection = connection;
     this.#tedious = tedious;
+    this.#limit = requestTimeout * LIMITS_OF_AN_ANSWER;
   }
 
   get isUsable(): boolean {
@@ -62,7 +71,7 @@ export class Session {
       load.addColumn(name, this.#tedious.TYPES[kind], { ...size, nullable });
     }
     this.connection.execBulkLoad(load, lines as Iterable<unknown[]>);
-    return promise;
+    return this.#inTime(promise);
   }
 
   #request(step: string, text: string, send: (request: Request) => void): Promise<SqlRow[]> {
@@ -80,6 +89,20 @@ export class Session {
       rows.push(Object.fromEntries(columns.map(({ metadata, value }) => [metadata.colName, value])));
     });
     send(request);
-    return promise;
+    return this.#inTime(promise);
+  }
+
+  async #inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const tooLate = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const message = `the answer did not end within ${this.#limit} ms`;
+      tooLate.reject(Object.assign(new Error(message), { code: 'ETIMEOUT' }));
+      this.connection.close();
+    }, this.#limit);
+    try {
+      return await Promise.race([answer, tooLate.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

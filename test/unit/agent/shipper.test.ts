@@ -48,6 +48,10 @@ class MemorySpool {
     return this.pending.slice(0, limit);
   }
 
+  acknowledgeLone(): boolean {
+    return false;
+  }
+
   acknowledge(upTo: number, noteIds: readonly number[], state?: ShippingState): void {
     this.rows = this.rows.filter((row) => row.id > upTo);
     this.pending = this.pending.filter((note) => !noteIds.includes(note.id));

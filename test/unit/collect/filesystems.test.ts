@@ -68,6 +68,25 @@ describe('the root filesystem', () => {
     expect(await reading).toMatchObject({ disk_percent: 42.11 });
   });
 
+  it('is asked at once from its second reading on where its kind answers from memory, and from a thread where not', async () => {
+    using tree = new Tree('linux-6.8-server');
+    for (const [type, threads, atOnce] of [
+      [0xef53, 1, 2],
+      [0x6969, 3, 0],
+    ] as const) {
+      const asked = { threads: 0, atOnce: 0 };
+      const answer = (how: keyof typeof asked) => () => {
+        asked[how]++;
+        return { ...USAGE, type };
+      };
+      const statfs = async () => answer('threads')();
+      const collector = tree.open({ statfs, statfsNow: answer('atOnce') });
+      for (let n = 0; n < 3; n++) expect(await collector.read()).toMatchObject({ disk_percent: 42.11 });
+      collector.close();
+      expect(asked).toEqual({ threads, atOnce });
+    }
+  });
+
   it('answered in time where it was this process that was kept waiting', async () => {
     const clock = new SystemClock();
     const deadline = new Deadline(clock, 20);

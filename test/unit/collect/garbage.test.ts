@@ -4,8 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { DETAIL_ENTRIES } from '../../../src/collect/collector.ts';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import type { HostReading } from '../../../src/sample/sample.ts';
+import { damage, FUZZ_LIMIT, runs } from '../../support/fuzz.ts';
 import { Tree, USAGE } from './tree.ts';
 
+/** Of three readings, on a busy machine. */
+const LIMIT_MS = 10_000;
 const FILES = [
   'proc/stat',
   'proc/meminfo',
@@ -40,6 +43,17 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     (number): Change =>
       (original) =>
         original.replace(/\d+/g, `${number}`),
+  ),
+  damage(3).map(
+    (change): Change =>
+      (original) =>
+        change(Buffer.from(original)),
+  ),
+  // Many disks, interfaces or mounts; the same one over and over.
+  fc.integer({ min: 2, max: 300 }).map(
+    (times): Change =>
+      (original) =>
+        original.repeat(times),
   ),
 );
 
@@ -79,35 +93,41 @@ async function checkOutcome(read: Promise<HostReading>): Promise<void> {
 }
 
 describe('garbage', () => {
-  it('in any files never yields a value out of its range nor another error', async () => {
-    using tree = new Tree('linux-6.8-server');
-    tree.write('proc/zoneinfo', 'Node 0, zone DMA\n  pages free 3000\n        low      112\n');
-    const originals = new Map(FILES.map((path) => [path, tree.read(path)]));
-    const changes = fc.array(fc.tuple(fc.constantFrom(...FILES), change), { minLength: 1, maxLength: 3 });
-    await fc.assert(
-      fc
-        .asyncProperty(changes, fc.boolean(), async (files, atOpening) => {
-          const write = () => {
-            for (const [path, garble] of files) tree.write(path, garble(originals.get(path) as string));
-          };
-          if (atOpening) write();
-          const collector = tree.open({ details: true });
-          try {
-            write();
-            await checkOutcome(collector.read());
+  it(
+    'in any files never yields a value out of its range nor another error',
+    async () => {
+      using tree = new Tree('linux-6.8-server');
+      tree.write('proc/zoneinfo', 'Node 0, zone DMA\n  pages free 3000\n        low      112\n');
+      const originals = new Map(FILES.map((path) => [path, tree.read(path)]));
+      const changes = fc.array(fc.tuple(fc.constantFrom(...FILES), change), { minLength: 1, maxLength: 3 });
+      await fc.assert(
+        fc
+          .asyncProperty(changes, fc.boolean(), async (files, atOpening) => {
+            const write = () => {
+              for (const [path, garble] of files) tree.write(path, garble(originals.get(path) as string));
+            };
+            if (atOpening) write();
+            const collector = tree.open({ details: true });
+            const began = performance.now();
+            try {
+              write();
+              await checkOutcome(collector.read());
+              for (const [path, text] of originals) tree.write(path, text);
+              await checkOutcome(collector.read());
+              checkReading(await collector.read());
+              expect(performance.now() - began).toBeLessThan(LIMIT_MS);
+            } finally {
+              collector.close();
+            }
+          })
+          .afterEach(() => {
             for (const [path, text] of originals) tree.write(path, text);
-            await checkOutcome(collector.read());
-            checkReading(await collector.read());
-          } finally {
-            collector.close();
-          }
-        })
-        .afterEach(() => {
-          for (const [path, text] of originals) tree.write(path, text);
-        }),
-      { numRuns: 300 },
-    );
-  });
+          }),
+        runs(300),
+      );
+    },
+    FUZZ_LIMIT,
+  );
 
   it('from statfs neither', async () => {
     using tree = new Tree('linux-4.9-no-psi');
@@ -120,6 +140,7 @@ describe('garbage', () => {
         answer = garbage;
         await checkOutcome(collector.read());
       }),
+      runs(100),
     );
     collector.close();
   });

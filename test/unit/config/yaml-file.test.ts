@@ -95,7 +95,7 @@ describe('what is no settings file', () => {
     expect(messageOf('/dev/zero')).toContain('cannot read /dev/zero: it is not a regular file');
     const large = scratchFile('');
     truncateSync(large, 10 * 1024 * 1024);
-    expect(messageOf(large)).toContain(`cannot read ${large}: it is larger than 1024 KiB`);
+    expect(messageOf(large)).toContain(`cannot read ${large}: it is larger than 256 KiB`);
     // The size of this one is told as 0.
     expect(messageOf('/proc/version')).toMatch(/the file is not a mapping|valid YAML|something here|after this key/);
     expect(messageOf(scratchFile(Uint8Array.of(0x6d, 0xff, 0xfe)))).toContain('it is not UTF-8 text');

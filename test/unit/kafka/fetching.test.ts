@@ -30,6 +30,8 @@ class FakeBrokers {
   readonly asked: Request[] = [];
   refreshes = 0;
   bounds: LogBounds = { start: 0, end: 0 };
+  /** Gives only a part of each batch. */
+  cutsOff = false;
   /** What the next `refresh` brings. */
   next: ReadonlyMap<number, number>;
   leaders: ReadonlyMap<number, number>;
@@ -95,7 +97,9 @@ class FakeBrokers {
     const request: Request = {
       ...{ node, limit, positions },
       answer: () =>
-        end(() => resolve([...positions].map(([partition, at]) => one(partition, at, refused.get(partition))))),
+        end(() =>
+          resolve([...positions].map(([partition, at]) => one(partition, at, refused.get(partition), this.cutsOff))),
+        ),
       refuse: (partition, errorCode) => void refused.set(partition, errorCode),
       fail: (error) => end(() => reject(error)),
     };
@@ -110,9 +114,9 @@ interface Given {
 }
 
 /** One message at the position, or an error. */
-function one(partition: number, position: number, errorCode = 0): FetchedPartition {
-  const records =
-    errorCode === 0 ? recordBatch({ baseOffset: position, records: [{ offset: position }] }) : Buffer.alloc(0);
+function one(partition: number, position: number, errorCode = 0, cutOff = false): FetchedPartition {
+  const batch = recordBatch({ baseOffset: position, records: [{ offset: position }] });
+  const records = errorCode === 0 ? batch.subarray(0, cutOff ? -1 : undefined) : Buffer.alloc(0);
   return { partition, errorCode, end: position + 1, aborted: [], records };
 }
 
@@ -402,6 +406,26 @@ describe('fetching', () => {
     brokers.to(1).answer();
     await clock.advance(0);
     expect(asks(brokers.open)).toEqual({ 1: { 0: 3, 1: 0 } });
+  });
+
+  it('rests when a part of a batch is all that comes, but only where a whole one was to come', async () => {
+    const { clock, brokers, target } = await start([
+      [0, 1],
+      [1, 1],
+    ]);
+    brokers.cutsOff = true;
+    brokers.to(1).answer();
+    await clock.advance(0);
+    expect(target.failures).toEqual([{ partitions: [0], code: 'KAFKA_CORRUPT' }]);
+    // The other one was not the first: its batch may have found no room.
+    expect(asks(brokers.open)).toEqual({ 1: { 1: 0 } });
+    brokers.cutsOff = false;
+    brokers.to(1).answer();
+    await clock.advance(100);
+    brokers.to(1).answer();
+    await clock.advance(0);
+    expect(target.next).toEqual(new Map([[1, 2]]));
+    expect(asks(brokers.open)).toEqual({ 1: { 0: 0, 1: 2 } });
   });
 
   it('asks for nothing while everything is paused, and at once when it is woken', async () => {

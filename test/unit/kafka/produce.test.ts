@@ -1,18 +1,51 @@
 /** One produce request, against a cluster of the test's own. */
 import { Partitioners, type PartitionMetadata } from 'kafkajs';
 import type Cluster from 'kafkajs/src/cluster/index.js';
-import type { PartitionRecords } from 'kafkajs/src/cluster/index.js';
+import Decoder from 'kafkajs/src/protocol/decoder.js';
+import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
+import { type ProtocolRequest, requests } from 'kafkajs/src/protocol/requests/index.js';
+import v7 from 'kafkajs/src/protocol/requests/produce/v7/request.js';
 import { describe, expect, it } from 'vitest';
+import type { FetchedMessage } from '../../../src/kafka/log-session.ts';
 import { produce } from '../../../src/kafka/produce.ts';
+import { decodeRecords } from '../../../src/kafka/record-batches.ts';
+import type { OutgoingMessage } from '../../../src/kafka/record-encoding.ts';
 
 interface Request {
   readonly leader: string;
-  readonly partitions: readonly PartitionRecords[];
+  readonly bytes: Buffer;
+  readonly partitions: readonly { readonly partition: number; readonly messages: readonly FetchedMessage[] }[];
+}
+
+/** What the broker that is asked finds in it. */
+async function readRequest(leader: string, bytes: Buffer): Promise<Request> {
+  const decoder = new Decoder(bytes);
+  const [transaction, acks, timeout] = [decoder.readString(), decoder.readInt16(), decoder.readInt32()];
+  expect({ transaction, acks, timeout }).toEqual({ transaction: null, acks: -1, timeout: 1000 });
+  const topics = decoder.readArray((topic) => ({
+    topic: topic.readString(),
+    partitions: topic.readArray((each) => ({
+      partition: each.readInt32(),
+      batch: each.readBytes() ?? Buffer.alloc(0),
+    })),
+  }));
+  expect(topics.map(({ topic }) => topic)).toEqual(['metrics']);
+  const partitions = topics.flatMap((each) => each.partitions);
+  const read = async ({ partition, batch }: { partition: number; batch: Buffer }) => {
+    const { messages } = await decodeRecords(batch, 0, []);
+    return { partition, messages };
+  };
+  return { leader, bytes, partitions: await Promise.all(partitions.map(read)) };
+}
+
+function acknowledged({ partitions }: Request, answered: (partition: number) => boolean) {
+  const named = partitions.map(({ partition }) => ({ partition, errorCode: 0 }));
+  return { topics: [{ topicName: 'metrics', partitions: named.filter(({ partition }) => answered(partition)) }] };
 }
 
 /** Partitions 0, 2, 4 … led by broker 1, the others by broker 2. */
-function clusterOf(partitions: number, refusal?: Error) {
-  const requests: Request[] = [];
+function clusterOf(partitions: number, refusal?: Error, answered = (partition: number) => partition >= 0, version = 7) {
+  const requested: Request[] = [];
   let refreshed = 0;
   const metadata: PartitionMetadata[] = Array.from({ length: partitions }, (_, partitionId) => ({
     partitionId,
@@ -27,20 +60,32 @@ function clusterOf(partitions: number, refusal?: Error) {
     refreshMetadata: async () => void refreshed++,
     findTopicPartitionMetadata: () => metadata,
     findBroker: async ({ nodeId }: { nodeId: string }) => ({
-      produce: async (request: { topicData: readonly { partitions: readonly PartitionRecords[] }[] }) => {
-        if (refusal !== undefined) throw refusal;
-        requests.push({ leader: nodeId, partitions: request.topicData.flatMap((each) => each.partitions) });
+      lookupRequest: (apiKey: number) => {
+        expect(apiKey).toBe(apiKeys.Produce);
+        return (
+          requests.Produce as unknown as { protocol(of: object): (given: object) => ProtocolRequest<never> }
+        ).protocol({
+          version,
+        });
+      },
+      connectionPool: {
+        send: async ({ request }: ProtocolRequest<never>) => {
+          if (refusal !== undefined) throw refusal;
+          const encoder = await request.encode?.();
+          const read = await readRequest(nodeId, encoder?.buffer ?? Buffer.alloc(0));
+          requested.push(read);
+          return acknowledged(read, answered);
+        },
       },
     }),
   };
-  return { cluster: cluster as unknown as Cluster, requests, metadata, refreshed: () => refreshed };
+  return { cluster: cluster as unknown as Cluster, requests: requested, metadata, refreshed: () => refreshed };
 }
 
-const messagesOf = (keys: readonly string[]) =>
-  keys.map((key, index) => ({ key, value: String(index), timestamp: '1000' }));
+const messagesOf = (keys: readonly string[]) => keys.map((key, index) => ({ key, value: String(index) }));
 
-const send = (cluster: Cluster, messages: ReturnType<typeof messagesOf>) =>
-  produce(cluster, { topic: 'metrics', messages, timeout: 1000, compression: 0 });
+const send = (cluster: Cluster, messages: readonly OutgoingMessage[], compression = 0) =>
+  produce(cluster, { topic: 'metrics', messages, timeout: 1000, timestamp: 1_700_000_000_123, compression });
 
 function protocolError(retriable: boolean): Error {
   return Object.assign(new Error('refused'), { name: 'KafkaJSProtocolError', retriable });
@@ -83,6 +128,59 @@ describe('a produce request', () => {
     const tooLarge = clusterOf(1, protocolError(false));
     await expect(send(tooLarge.cluster, messagesOf(['web-1']))).rejects.toThrow('refused');
     expect(tooLarge.refreshed()).toBe(0);
+  });
+
+  it('is what kafkajs’ own producer sends, byte for byte', async () => {
+    const headers = { plain: 'text', many: [Buffer.from('a'), Buffer.alloc(0)], über: Buffer.from([0, 255]) };
+    const messages: OutgoingMessage[] = [
+      { key: 'web-1', value: '{"hostname":"web-1"}' },
+      { key: Buffer.from('web-1'), value: Buffer.alloc(300, 'x'), headers },
+      { key: null, value: null, headers: {} },
+      { key: '', value: 'ä €, 𝄞 and half of it: \ud834' },
+      ...Array.from({ length: 200 }, (_, n) => ({ key: 'web-1', value: 'y'.repeat(n * 97) })),
+    ];
+    const { cluster, requests: sent } = clusterOf(1);
+    await send(cluster, messages);
+    const timestamp = '1700000000123';
+    const partitions = [{ partition: 0, messages: messages.map((message) => ({ ...message, timestamp })) }];
+    const theirs = v7({ acks: -1, timeout: 1000, compression: 0, topicData: [{ topic: 'metrics', partitions }] });
+    const expected = (await theirs.encode()).buffer;
+    expect(sent[0]?.bytes.equals(expected)).toBe(true);
+  });
+
+  it.each([0, 1, 2, 3, 4])('brings keys, values, headers and the time of sending under codec %i', async (codec) => {
+    const { cluster, requests: sent } = clusterOf(1);
+    const value = JSON.stringify({ hostname: 'web-1', cpu_percent: 12.5 }).repeat(40);
+    const headers = { reason: 'none', many: [Buffer.from('a'), Buffer.from('b')] };
+    const keyed = Array.from({ length: 300 }, (_, n) => ({ key: `web-${n % 7}`, value: `${n}${value}`, headers }));
+    await send(cluster, [...keyed, { key: null, value: null }], codec);
+    const received = sent[0]?.partitions[0]?.messages ?? [];
+    expect(received).toHaveLength(301);
+    for (const [n, message] of received.entries()) {
+      expect(message).toMatchObject({ offset: n, timestamp: 1_700_000_000_123 });
+      expect(message.key?.toString()).toBe(keyed[n]?.key);
+      expect(message.value?.toString()).toBe(keyed[n]?.value);
+    }
+    expect(received[299]?.headers).toEqual({
+      reason: [Buffer.from('none')],
+      many: [Buffer.from('a'), Buffer.from('b')],
+    });
+  });
+
+  it('is refused for a broker that knows no record batches', async () => {
+    const { cluster, requests: sent } = clusterOf(1, undefined, undefined, 2);
+    await expect(send(cluster, messagesOf(['web-1']))).rejects.toMatchObject({ type: 'UNSUPPORTED_VERSION' });
+    expect(sent).toEqual([]);
+  });
+
+  it('is not acknowledged by an answer that says nothing of one of its partitions', async () => {
+    const { cluster } = clusterOf(4, undefined, (partition) => partition !== 3);
+    const keys = Array.from({ length: 50 }, (_, n) => `host-${n}`);
+    await expect(send(cluster, messagesOf(keys))).rejects.toMatchObject({
+      code: 'KAFKA_OTHER',
+      retryable: true,
+      message: expect.stringContaining('partition 3'),
+    });
   });
 
   it('does not send to a partition of which nothing is known', async () => {

@@ -1,6 +1,8 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import snappyCodec from 'kafkajs-snappy';
 import { describe, expect, it } from 'vitest';
+import { decompress } from '../../../src/kafka/codecs.ts';
 import { compressFrame } from '../../../src/kafka/lz4-frame.ts';
 import { decodeRecords } from '../../../src/kafka/record-batches.ts';
 import {
@@ -270,6 +272,39 @@ describe('the records of a fetch', () => {
     expect(messages.map(({ offset }) => offset)).toEqual([0, 1, 2]);
     expect(next).toBe(3);
     expect((await decodeRecords(fetched, next, [])).messages.map(({ offset }) => offset)).toEqual([3, 4]);
+  });
+
+  it('do not unpack to any size in any codec, nor take room for what they only announce', async () => {
+    const plain = Buffer.alloc(2 << 20);
+    const snappy = (await snappyCodec().compress({ buffer: plain })) as Buffer;
+    const packed = [gzipSync(plain), snappy, compressFrame(plain), zstdCompressSync(plain)];
+    for (const [index, bytes] of packed.entries()) {
+      expect(await decompress(index + 1, bytes, plain.length)).toHaveLength(plain.length);
+      await expect(decompress(index + 1, bytes, plain.length - 1)).rejects.toThrow();
+    }
+    // LZ4 frames of one byte each, whose headers announce blocks of 4 MiB.
+    const one = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x70, 0x73, 1, 0, 0, 0x80, 65, 0, 0, 0, 0]);
+    const before = process.memoryUsage().arrayBuffers;
+    expect((await decompress(3, Buffer.concat(Array(2000).fill(one)))).toString()).toBe('A'.repeat(2000));
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 << 20);
+  });
+
+  it('of a batch that comes twice in an answer are taken once', async () => {
+    const batch = recordBatch({ baseOffset: 3, records: [text(3), text(4)] });
+    const { messages, next } = await decodeRecords(Buffer.concat([batch, batch]), 3, []);
+    expect(messages.map(({ offset }) => offset)).toEqual([3, 4]);
+    expect(next).toBe(5);
+  });
+
+  it('are refused when there are more of them than the batch says, or their offsets are not its own', async () => {
+    const batch = (change: (bytes: Buffer) => void) => {
+      const bytes = recordBatch({ baseOffset: 0, records: [text(0), text(1)] });
+      change(bytes);
+      return decodeRecords(withChecksum(bytes), 0, []);
+    };
+    await expect(batch((bytes) => bytes.writeInt32BE(1, 57))).rejects.toMatchObject({ code: 'KAFKA_CORRUPT' });
+    await expect(batch((bytes) => bytes.writeInt32BE(0, 23))).rejects.toMatchObject({ code: 'KAFKA_CORRUPT' });
+    await expect(batch((bytes) => bytes.writeInt32BE(-1, 23))).rejects.toMatchObject({ code: 'KAFKA_CORRUPT' });
   });
 
   it('are read in the formats from before Kafka 0.11 too', async () => {

@@ -7,10 +7,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LostNote } from '../../../src/sample/note.ts';
 import type { SpoolStep } from '../../../src/spool/ports.ts';
-import type { Spool, SpooledSample } from '../../../src/spool/spool.ts';
+import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
+import type { ShippingState, Spool, SpooledSample } from '../../../src/spool/spool.ts';
 import { Died, faultWith, LiveSpool } from '../../support/live-spool.ts';
 
 const MiB = 1024 * 1024;
+const IDLE: ShippingState = { ...NEVER_SHIPPED, state: 'idle' };
 const MAX_AGE = 3_600_000;
 const STEPS: readonly SpoolStep[] = [
   'open:locked',
@@ -22,9 +24,12 @@ const STEPS: readonly SpoolStep[] = [
   'write:committed',
 ];
 
+/** `ride`: acknowledged as a sample that is alone, if it may be. */
+type Result = 'acknowledge' | 'ride' | 'release' | 'refuse' | 'hold';
+
 type Command =
   | { readonly kind: 'append'; readonly count: number; readonly size: number }
-  | { readonly kind: 'ship'; readonly samples: number; readonly result: 'acknowledge' | 'release' | 'refuse' | 'hold' }
+  | { readonly kind: 'ship'; readonly samples: number; readonly result: Result }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'step'; readonly ms: number }
   | { readonly kind: 'space'; readonly low: boolean }
@@ -48,7 +53,7 @@ const commands = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('ship' as const),
         samples: fc.integer({ min: 1, max: 12 }),
-        result: fc.constantFrom('acknowledge' as const, 'release' as const, 'refuse' as const, 'hold' as const),
+        result: fc.constantFrom<Result>('acknowledge', 'ride', 'ride', 'release', 'refuse', 'hold'),
       }),
     },
     { weight: 2, arbitrary: fc.constant({ kind: 'maintain' as const }) },
@@ -95,6 +100,8 @@ class Trial {
   readonly #sent = new Set<string>();
   /** Acknowledged, and deleted for it. */
   readonly #gone = new Set<string>();
+  /** Acknowledged, and to be deleted by the next append. */
+  #riding: string | undefined;
   readonly #eventIds = new Set<string>();
   /** Not stored, and not noted before the next write that succeeds. */
   readonly #holes = new Set<string>();
@@ -177,18 +184,29 @@ class Trial {
     }
   }
 
-  #ship(samples: number, result: 'acknowledge' | 'release' | 'refuse' | 'hold'): void {
-    const oldest = this.#fixture.stored().map(({ run_id, seq }) => nameOf(run_id, seq));
+  #ship(samples: number, result: Result): void {
+    const stored = this.#fixture.stored().map(({ run_id, seq }) => nameOf(run_id, seq));
+    const oldest = stored.filter((name) => name !== this.#riding);
     const batch = this.#spool.read({ samples, bytes: 20_000 });
     const names = batch.map(({ identity }) => nameOf(identity.run_id, identity.seq));
     expect(names).toEqual(oldest.slice(0, batch.length));
     expect(batch.length).toBe(Math.min(batch.length || 1, oldest.length));
-    if (result === 'acknowledge') this.#acknowledge(batch, names);
+    const [only] = batch;
+    const isLone = only !== undefined && batch.length === 1 && this.#spool.notes(1).length === 0;
+    if (result === 'ride' && isLone) this.#ride(only);
+    else if (result === 'acknowledge' || result === 'ride') this.#acknowledge(batch, names);
     else if (result === 'release') this.#spool.release();
     else if (result === 'refuse' && batch[0] !== undefined) {
       this.#spool.release();
       this.#spool.refuse(batch[0], 'refused_by_kafka');
     }
+  }
+
+  #ride(sample: SpooledSample): void {
+    const name = nameOf(sample.identity.run_id, sample.identity.seq);
+    this.#sent.add(name);
+    if (this.#spool.acknowledgeLone(sample, IDLE)) this.#riding = name;
+    else this.#spool.acknowledge(sample.id, [], IDLE);
   }
 
   #acknowledge(batch: readonly SpooledSample[], names: readonly string[]): void {
@@ -205,6 +223,7 @@ class Trial {
   }
 
   #restart(clean: boolean): void {
+    this.#riding = undefined;
     try {
       this.#spool.close(clean);
     } catch (error) {
@@ -237,7 +256,10 @@ class Trial {
     const stored = this.#fixture.stored();
     const inFile = new Set(stored.map(({ run_id, seq }) => nameOf(run_id, seq)));
     expect(inFile.size).toBe(stored.length);
-    expect(this.#spool.depth).toBe(stored.length);
+    const riding = this.#riding !== undefined && inFile.has(this.#riding) ? 1 : 0;
+    // A file that was recovered meanwhile is counted anew.
+    if (this.#recovered && riding === 1) expect([0, 1]).toContain(stored.length - this.#spool.depth);
+    else expect(this.#spool.depth).toBe(stored.length - riding);
     const pending = this.#spool.notes(10_000).map(({ note }) => note);
     const noted = new Set<string>();
     for (const note of [...pending, ...this.#delivered]) {

@@ -41,8 +41,21 @@ describe('the tail file', () => {
     tail.begin(runId, true);
     for (const seq of [1, 2, 3]) tail.write(seq);
     tail.close();
-    expect(found()).toEqual([{ runId, seq: 3, begun: true, thisBoot: true }]);
-    expect(found('next boot')).toEqual([{ runId, seq: 3, begun: true, thisBoot: false }]);
+    expect(found()).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: true }]);
+    expect(found('next boot')).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: false }]);
+  });
+
+  it('says what is acknowledged, also while the next number is taken, and nothing of it to the next run', () => {
+    const tail = open();
+    tail.begin(uuids.next(), true);
+    for (const seq of [1, 2]) tail.write(seq);
+    tail.acknowledged(2);
+    expect(found()).toMatchObject([{ seq: 2, acked: 2 }]);
+    tail.write(3);
+    expect(found()).toMatchObject([{ seq: 3, acked: 2 }]);
+    tail.begin(uuids.next(), true);
+    tail.close();
+    expect(found()).toMatchObject([{ seq: 0, acked: 0 }]);
   });
 
   it('still knows the number before when one of its slots is torn', () => {

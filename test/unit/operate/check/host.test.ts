@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { requireHostRoot } from '../../../../src/collect/host-root.ts';
+import { loadSettings } from '../../../../src/config/load.ts';
 import { SystemClock } from '../../../../src/lib/clock.ts';
 import { HostspoolError } from '../../../../src/lib/errors.ts';
 import { silentLog } from '../../../../src/lib/log.ts';
@@ -37,6 +39,25 @@ describe('a host that is in order', () => {
   });
 });
 
+describe('collect.host_root', () => {
+  it('that is no host’s root is found before the agent is started with it', async () => {
+    mkdirSync(inside('empty'));
+    const report = await local({ 'collect.host_root': inside('empty'), 'collect.hostname': 'web-1' });
+    expect(failures(report)).toEqual(['host_root COLLECT_HOST_ROOT']);
+  });
+
+  it('that is one is said to be', async () => {
+    const flags = { config: '/dev/null', mode: 'local', 'http.address': '', 'collect.host_root': '/host' };
+    const load = () => loadSettings({ flags: { ...flags, 'collect.hostname': 'web-1' }, env: {} });
+    const asked: string[] = [];
+    const requireHostRoot = (root: string) => void asked.push(root);
+    const clock = new SystemClock();
+    const report = await check({ load, limit: 15_000, log: silentLog, clock, requireHostRoot });
+    expect(found(report, 'host_root')).toMatchObject({ state: 'ok', detail: { path: '/host' } });
+    expect(asked).toEqual(['/host']);
+  });
+});
+
 describe('settings', () => {
   it('that are wrong are the only finding, with every line', async () => {
     const report = await local({ 'collect.interval': 'often', 'spool.max_age': 'long' });
@@ -60,7 +81,7 @@ describe('settings', () => {
     const load = () => {
       throw new HostspoolError('USAGE', 'what?');
     };
-    const checking = check({ load, limit: 1000, log: silentLog, clock: new SystemClock() });
+    const checking = check({ load, limit: 1000, log: silentLog, clock: new SystemClock(), requireHostRoot });
     await expect(checking).rejects.toMatchObject({ code: 'USAGE' });
   });
 });
