@@ -20,7 +20,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
-import { type BuildOptions, build } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { NOTIFY_ASSET } from '../src/ops/notify.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
 import { buildForeign } from './foreign-executable.ts';
@@ -77,8 +77,14 @@ export function describeCommit(): string {
 /** Left out of the program's bundle; loaded by src/sink/sqlserver/driver.ts. */
 const DRIVER_PACKAGES = ['mssql', 'tedious'];
 
-export async function bundle(entry: string, outfile: string): Promise<void> {
-  await bundleOf({ entryPoints: [entry], external: DRIVER_PACKAGES }, outfile);
+/** What a test wants otherwise than the sources have it. */
+export interface Variant {
+  readonly version?: string;
+  readonly plugins?: Plugin[];
+}
+
+export async function bundle(entry: string, outfile: string, variant: Variant = {}): Promise<void> {
+  await bundleOf({ entryPoints: [entry], external: DRIVER_PACKAGES }, outfile, variant);
 }
 
 async function bundleDriver(outfile: string): Promise<void> {
@@ -86,7 +92,7 @@ async function bundleDriver(outfile: string): Promise<void> {
   await bundleOf({ stdin: { contents, resolveDir: root } }, outfile);
 }
 
-async function bundleOf(entry: BuildOptions, outfile: string): Promise<void> {
+async function bundleOf(entry: BuildOptions, outfile: string, variant: Variant = {}): Promise<void> {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   await build({
     ...entry,
@@ -104,10 +110,11 @@ async function bundleOf(entry: BuildOptions, outfile: string): Promise<void> {
     define: {
       'import.meta.url': '__import_meta_url',
       'import.meta.dirname': '__dirname',
-      BUILD_VERSION: JSON.stringify(version),
+      BUILD_VERSION: JSON.stringify(variant.version ?? version),
       BUILD_COMMIT: JSON.stringify(describeCommit()),
     },
     banner: { js: "const __import_meta_url = require('node:url').pathToFileURL(__filename).href;" },
+    plugins: variant.plugins ?? [],
     logLevel: 'warning',
   });
 }
@@ -120,6 +127,7 @@ export interface ExecutableOptions {
   readonly output: string;
   /** A part that could not be had: told, or thrown. */
   readonly missing: (what: string) => void;
+  readonly variant?: Variant;
 }
 
 export async function buildExecutable(options: ExecutableOptions): Promise<void> {
@@ -133,10 +141,11 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
   }
 }
 
-async function buildIn(work: string, { arch, node: given, output, missing }: ExecutableOptions): Promise<void> {
+async function buildIn(work: string, options: ExecutableOptions): Promise<void> {
+  const { arch, node: given, output, missing, variant } = options;
   const script = join(work, 'hostspool.cjs');
   const driver = join(work, 'sqlserver-driver.cjs');
-  await bundle(join(root, 'src', 'main.ts'), script);
+  await bundle(join(root, 'src', 'main.ts'), script, variant);
   await bundleDriver(driver);
 
   const node = join(work, 'node');

@@ -18,7 +18,8 @@
  * is `before_first_contact`. And a hole in a partition's log explains the gap that begins right after the last number
  * the run was heard of in that partition, whichever partition opened that gap (the key of a host moves when partitions
  * are added while a backlog lies in the old one). Where the run was never heard of in that partition before, it is the gap
- * that its first message there ends.
+ * that its first message there ends; or, should all its messages have gone, the gap that a later run's note of its end
+ * tells of.
  */
 import type { ReceivedNote } from '../sample/decode-notes.ts';
 import { uuidTime } from '../sample/identity.ts';
@@ -183,11 +184,14 @@ class Advancing {
 
   #note(note: ReceivedNote, origin: Origin): void {
     if (!note.exact) this.#uncertain = true;
+    const unheard = !this.#contacts.has(origin.partition);
     if (note.kind === 'run_ended') {
       this.#end(note.clean);
       this.#openUpTo(note.last_seq, origin);
+      if (unheard) this.#excuseFirst(note.last_seq + 1, origin);
     } else {
       this.#openUpTo(note.first_seq - 1, origin);
+      if (unheard) this.#excuseFirst(note.first_seq, origin);
       this.#gaps.explain(note.first_seq, note.last_seq, note.reason);
       this.#gaps.open(Math.max(note.first_seq, this.#lastSeq + 1), note.last_seq, note.reason);
     }

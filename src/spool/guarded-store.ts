@@ -36,8 +36,8 @@ export interface GuardedStoreOptions {
   readonly ports: SpoolPorts;
   readonly clock: Clock;
   readonly log: Log;
-  /** What the tail file, or memory, knows of the newest run: for the recovery. */
-  readonly tail: () => RecoveryRequest['tail'];
+  /** What the tail file, or memory, knows of the newest run and of those before it: for the recovery. */
+  readonly tails: () => Pick<RecoveryRequest, 'tail' | 'kept'>;
   /** Called with each newly opened store, before anything else is done with it. May throw what SQLite throws. */
   readonly opened: (store: Store) => void;
 }
@@ -183,7 +183,7 @@ export class GuardedStore {
   }
 
   #recover(cause: Error): boolean {
-    const { files, ports, clock, log, tail } = this.#options;
+    const { files, ports, clock, log, tails } = this.#options;
     const began = clock.monotonic();
     if (began < this.#recoverableFrom) return false;
     const first = this.#failing !== 'damaged';
@@ -194,7 +194,7 @@ export class GuardedStore {
       );
     this.#release();
     try {
-      ports.recover({ path: files.database, clock, log, tail: tail() });
+      ports.recover({ path: files.database, clock, log, ...tails() });
       return true;
     } catch (error) {
       if (faultOf(error) === undefined) throw error;

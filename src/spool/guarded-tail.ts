@@ -18,6 +18,7 @@ export class GuardedTail {
   readonly #options: GuardedTailOptions;
   #tail: Tail | undefined;
   #earlier: readonly RunTail[] = [];
+  #kept: readonly RunTail[] = [];
   #failing = false;
 
   constructor(options: GuardedTailOptions) {
@@ -33,6 +34,11 @@ export class GuardedTail {
     return this.#earlier;
   }
 
+  /** The tails of earlier runs that are settled and still in the file: the spool has not done with them. */
+  get kept(): readonly RunTail[] {
+    return this.#kept;
+  }
+
   /** Opens the file and leaves this process's id in it; answers whether that worked. */
   open(): boolean {
     const { path, bootId, mode } = this.#options;
@@ -44,14 +50,27 @@ export class GuardedTail {
     return this.#tail !== undefined;
   }
 
-  begin(runId: string, committed: boolean): void {
-    this.#attempt(() => this.#tail?.begin(runId, committed));
-    if (committed) this.#earlier = [];
+  /** `kept`: the earlier runs that the spool has not done with. */
+  begin(runId: string, committed: boolean, kept: ReadonlySet<string>): void {
+    this.#attempt(() => this.#tail?.begin(runId, committed, kept));
+    if (committed) this.#settled(kept);
   }
 
   /** What the file held is in the spool now. */
-  settle(seq: number): void {
-    this.#attempt(() => this.#tail?.settle(seq));
+  settle(seq: number, kept: ReadonlySet<string>): void {
+    this.#attempt(() => this.#tail?.settle(seq, kept));
+    this.#settled(kept);
+  }
+
+  /** The spool is about to forget every run but these. */
+  keep(runs: ReadonlySet<string>): void {
+    if (this.#kept.every(({ runId }) => runs.has(runId))) return;
+    this.#attempt(() => this.#tail?.keep(runs));
+    this.#settled(runs);
+  }
+
+  #settled(kept: ReadonlySet<string>): void {
+    this.#kept = [...this.#kept, ...this.#earlier].filter(({ runId }) => kept.has(runId));
     this.#earlier = [];
   }
 

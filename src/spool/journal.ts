@@ -10,7 +10,7 @@
  * write does it again; all of it can be repeated. Where the very first cannot be committed, the run goes on in memory
  * and in the tail file until one can.
  */
-import { uuidToBytes } from '../sample/identity.ts';
+import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
 import type { SampleIdentity } from '../sample/sample.ts';
 import type { Bounds } from './bounds.ts';
 import { Contents } from './contents.ts';
@@ -60,6 +60,8 @@ export class Journal {
   #begun = false;
   #settled = 0;
   #interval: number;
+  /** Earlier runs that were in the file when this one was begun in it. */
+  #runsBefore: ReadonlySet<string> = new Set();
   /** Samples that are acknowledged, and counted out of the contents, and still in the file. */
   #countedOut = 0;
 
@@ -103,7 +105,7 @@ export class Journal {
     this.#guard.open();
     const begun = this.write();
     ports.reached('open:begun');
-    if (spool.purpose === 'agent') tail.begin(this.runId, begun);
+    if (spool.purpose === 'agent') tail.begin(this.runId, begun, this.#runsBefore);
     ports.reached('open:settled');
   }
 
@@ -111,7 +113,7 @@ export class Journal {
   reopenTail(): void {
     const { tail } = this.#options;
     if (tail.isOpen || !tail.open()) return;
-    tail.begin(this.runId, false);
+    tail.begin(this.runId, false, this.#runsBefore);
     this.#begun = false;
   }
 
@@ -255,7 +257,7 @@ export class Journal {
     const { tail, spool } = this.#options;
     if (!this.#begun && spool.purpose === 'agent') {
       this.contents.began(this.runId, spool.hostname);
-      tail.settle(this.#settled);
+      tail.settle(this.#settled, this.#runsBefore);
     }
     this.#begun = true;
     this.owed.paid();
@@ -268,8 +270,10 @@ export class Journal {
     const { spool, tail } = this.#options;
     const { hostname, purpose, clock, log } = spool;
     const current = purpose === 'agent' ? this.runId : undefined;
-    const settlement = { tails: tail.earlier, current, bootId: clock.bootId(), hostname, at, log };
+    const tails = [...tail.kept, ...tail.earlier];
+    const settlement = { tails, current, bootId: clock.bootId(), hostname, at, log };
     const deleted = settleEarlierRuns(store, notes, settlement);
+    this.#runsBefore = new Set(store.runs().map(({ run_id }) => uuidFromBytes(run_id)));
     store.setState.run('spool_id', this.#id);
     store.reserveIds(this.contents.lastId);
     if (purpose !== 'agent') return deleted;

@@ -30,6 +30,8 @@ export interface RecoveryRequest {
   readonly clock: Clock;
   readonly log: Log;
   readonly tail: { readonly runId: string; readonly seq: number } | undefined;
+  /** The same of earlier runs. */
+  readonly kept?: readonly { readonly runId: string; readonly seq: number }[];
 }
 
 export interface SpoolPorts {

@@ -29,7 +29,8 @@ export interface RebuildOptions {
   readonly database: SqliteDatabase;
   /** `false`: samples are only counted as lost, because there is no room for them. */
   readonly carrySamples: boolean;
-  readonly tail: RecoveryRequest['tail'];
+  /** What the tail file says of runs. */
+  readonly tails: readonly RecoveryRequest['tail'][];
   /** Most samples that the damaged file could hold. */
   readonly capacity: number;
   /** Wall clock, ms. */
@@ -86,7 +87,7 @@ export class Rebuild {
     this.#commit();
     this.#indexSamples();
     this.#placeDisplaced();
-    this.#evidence.hearTail(this.#options.tail);
+    for (const tail of this.#options.tails) this.#evidence.hearTail(tail);
     return this.#database.transaction(() => {
       const carried = this.#writeNotes();
       const { lost, added } = this.#writeRuns();

@@ -128,7 +128,7 @@ function buildWithinRoom(request: RecoveryRequest, ports: RecoveryPorts): Built 
 }
 
 function build(request: RecoveryRequest, pages: PageSource, carried: boolean, ports: RecoveryPorts): Built {
-  const { path, clock, tail } = request;
+  const { path, clock, tail, kept = [] } = request;
   const building = buildingPath(path);
   const capacity = Math.floor(pages.usedBytes() / SMALLEST_SAMPLE);
   closeSync(openSync(building, 'wx', 0o600));
@@ -137,7 +137,13 @@ function build(request: RecoveryRequest, pages: PageSource, carried: boolean, po
     let damagedPages = 0;
     let rebuilt: Rebuilt;
     try {
-      const rebuild = new Rebuild({ database, carrySamples: carried, tail, capacity, now: clock.now() });
+      const rebuild = new Rebuild({
+        database,
+        carrySamples: carried,
+        tails: [...kept, tail],
+        capacity,
+        now: clock.now(),
+      });
       for (const row of salvage(pages, { damaged: () => damagedPages++ })) rebuild.take(row);
       rebuilt = rebuild.finish();
     } finally {

@@ -14,11 +14,12 @@
  *   none       begun  the spool file was removed or destroyed            lost 1.. (spool_corrupt, exact: false), run_ended
  *   none       not    the run could never write to the spool             lost 1.. (crash), run_ended
  *
- * A run that certainly took no sample leaves no note.
+ * A run that certainly took no sample leaves no note. The tails of runs that were ended by an earlier start and have
+ * something in the spool stay in the tail file, so that a destroyed spool file does not take their end with it.
  */
 
 import type { Log } from '../lib/log.ts';
-import { uuidToBytes } from '../sample/identity.ts';
+import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
 import type { Notes } from './notes.ts';
 import type { RunRow, Store } from './store.ts';
 import type { RunTail } from './tail.ts';
@@ -115,6 +116,14 @@ export function beginRun(store: Store, run: RunRow): void {
 export function endRun(store: Store, notes: Notes, runId: Buffer, lastSeq: number, at: number): void {
   store.database.prepare("UPDATE runs SET ended = 'clean', last_seq = ? WHERE run_id = ?").run(lastSeq, runId);
   if (lastSeq > 0) notes.runEnded(runId, lastSeq, true, true, at);
+}
+
+/** The runs of which something is still to be said, or will be. */
+export function lastingRuns(store: Store): ReadonlySet<string> {
+  const runs = store.database.prepare<[], Buffer>(
+    'SELECT run_id FROM runs WHERE ended IS NULL OR run_id IN (SELECT run_id FROM notes)',
+  );
+  return new Set(runs.pluck().all().map(uuidFromBytes));
 }
 
 /** Drops the runs that have nothing to say any more. Only while no sample is in the spool. */

@@ -10,9 +10,10 @@
  *   ├──────┼──────┼── … up to 31 pairs … ──────┤ (spare) │ pid │
  *   │ slot │ slot │  one pair of slots a run
  *
- * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. There is more than
- * one pair for a start on a full disk: a run whose beginning could not be committed leaves the pairs of the runs
- * before it alone, until a commit has taken their tails over.
+ * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. Pairs before that of
+ * the running one are of earlier runs that the spool has not done with: should its file be destroyed, nothing else
+ * knows how far they came. And a run whose beginning could not be committed, on a full disk, takes the pair behind all
+ * others, until a commit has taken their tails over.
  *
  *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
  *
@@ -25,6 +26,8 @@ import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
 const SIZE = 4096;
 const SLOT = 64;
 const PAIRS = 31;
+/** The newest of the earlier runs that are kept; what is left is for starts that cannot be committed. */
+const MOST_KEPT = 24;
 const PID_AT = 4032;
 const SLOT_MAGIC = 0x68735431;
 const PID_MAGIC = 0x68735031;
@@ -46,12 +49,15 @@ export interface RunTail {
   readonly thisBoot: boolean;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 export class Tail {
   readonly #file: number;
   readonly #boot: number;
   readonly #slot = Buffer.alloc(SLOT);
   #pair = 0;
   #written = 0;
+  #seq = 0;
 
   private constructor(file: number, bootId: string) {
     this.#file = file;
@@ -133,17 +139,17 @@ export class Tail {
   }
 
   /**
-   * Begins a run. Committed: the file is this run's alone from now on. Not committed: behind those that the file holds,
-   * whose tails stay until `settle`.
+   * Begins a run. Committed: of those that the file holds only the `kept` stay. Not committed: behind all of them, whose
+   * tails stay until `settle`.
    */
-  begin(runId: string, committed: boolean): void {
+  begin(runId: string, committed: boolean, kept: ReadonlySet<string> = NONE): void {
     this.#slot.writeUInt32BE(SLOT_MAGIC, 0);
     this.#slot.writeUInt32BE(0, 4);
     this.#slot.writeUInt32BE(this.#boot, 8);
     this.#slot.writeUInt32BE(0, ACKED_AT);
     uuidToBytes(runId).copy(this.#slot, 16);
     if (committed) {
-      this.settle(0);
+      this.settle(0, kept);
       return;
     }
     this.#pair = Math.min(this.#pairsUsed(), PAIRS - 1);
@@ -152,16 +158,42 @@ export class Tail {
     fsyncSync(this.#file);
   }
 
-  /** The beginning of the run is committed, and with it the tails of all before: the file holds only this run's. */
-  settle(seq: number): void {
+  /** The beginning of the run is committed, and with it the tails of all before: the file holds this and the `kept`. */
+  settle(seq: number, kept: ReadonlySet<string> = NONE): void {
     this.#slot.writeUInt32BE(BEGUN, 4);
-    const content = Buffer.alloc(PAIRS * 2 * SLOT);
     this.#encode(seq);
-    this.#slot.copy(content, 0);
-    this.#slot.copy(content, SLOT);
+    const slots = [...this.#slotsOf(kept).slice(-MOST_KEPT), this.#slot];
+    const content = Buffer.alloc(PAIRS * 2 * SLOT);
+    for (const [pair, slot] of slots.entries()) {
+      slot.copy(content, pair * 2 * SLOT);
+      slot.copy(content, (pair * 2 + 1) * SLOT);
+    }
     writeSync(this.#file, content, 0, content.length, 0);
-    this.#pair = 0;
+    this.#pair = slots.length - 1;
     fsyncSync(this.#file);
+  }
+
+  /** Of the earlier runs only these are kept from now on. Once the run is settled. */
+  keep(kept: ReadonlySet<string>): void {
+    this.settle(this.#seq, kept);
+  }
+
+  /** The newest slot of each of these runs but the current one, as it is in the file. */
+  #slotsOf(runs: ReadonlySet<string>): Buffer[] {
+    const content = Buffer.alloc(SIZE);
+    readSync(this.#file, content, 0, SIZE, 0);
+    const current = uuidFromBytes(this.#slot.subarray(16, 32));
+    const found = new Map<string, { readonly tail: RunTail; readonly slot: Buffer }>();
+    for (let slot = 0; slot < PAIRS * 2; slot++) {
+      const bytes = content.subarray(slot * SLOT, (slot + 1) * SLOT);
+      const tail = this.#decode(bytes);
+      if (tail === undefined || tail.runId === current || !runs.has(tail.runId)) continue;
+      const other = found.get(tail.runId)?.tail;
+      const isNewer =
+        other === undefined || tail.seq > other.seq || (tail.seq === other.seq && tail.acked >= other.acked);
+      if (isNewer) found.set(tail.runId, { tail, slot: bytes });
+    }
+    return [...found.values()].map(({ slot }) => slot);
   }
 
   /** Overwrites the older of the run's two slots. */
@@ -186,6 +218,7 @@ export class Tail {
   }
 
   #encode(seq: number): void {
+    this.#seq = seq;
     this.#slot.writeBigUInt64BE(BigInt(seq), SEQ_AT);
     this.#slot.writeUInt32BE(crc32(this.#slot.subarray(0, CRC_AT)), CRC_AT);
   }

@@ -5,7 +5,7 @@
  * a copy, and each alteration must be found. An empty list is the only good result. Nothing here trusts the product's
  * own sums: rows are counted from the table, and the views are held against them.
  */
-import type { AccountingRow, DatabaseCopy, DeadLetter, TableRow, TopicCopy } from './evidence.ts';
+import type { AccountingRow, DatabaseCopy, DeadLetter, GapRow, TableRow, TopicCopy } from './evidence.ts';
 import type { Ledger, LedgerRun } from './ledger.ts';
 
 export interface Evidence {
@@ -23,6 +23,8 @@ export interface Finding {
 
 /** Why a killed agent may have lost its last sample. */
 const DEATH_REASONS: readonly string[] = ['crash'];
+/** No reason of the product's: the run's account ends before it. */
+const UNTOLD = 'untold';
 
 export function audit(evidence: Evidence): Finding[] {
   return [
@@ -81,33 +83,65 @@ function auditRun(run: LedgerRun, { database, topic }: Evidence): Finding[] {
   if (run.lastUnbegun && (inTable.has(taken + 1) || inTopic.has(taken + 1))) {
     say('unbegun', `sample ${taken + 1} arrived, though its append had never begun`);
   }
-  const unexcused = absent.filter((seq) => run.ending !== 'killed' || seq !== taken);
+  const account = database.accounting.find(({ run_id }) => run_id === run.runId);
+  const reasonOf = reasonsByNumber(run.runId, database.gaps);
+  // The end of a run whose last messages went with the log: nobody could tell the centre of it.
+  const untold = run.untold ? absent.filter((seq) => seq > (account?.taken ?? 0)) : [];
+  const excused = absent.filter(
+    (seq) => !inTopic.has(seq) && isExcused(run, taken, seq, untold.includes(seq) ? UNTOLD : reasonOf.get(seq)),
+  );
+  const unexcused = absent.filter((seq) => !excused.includes(seq));
   const [inLog, nowhere] = [true, false].map((is) => unexcused.filter((seq) => inTopic.has(seq) === is));
   if (inLog?.length) say('absent', `${ranges(inLog)} are in the topic, not in the table, and no fault may cost them`);
   if (nowhere?.length) say('absent', `${ranges(nowhere)} never reached the topic, and no fault may cost them`);
-  const account = database.accounting.find(({ run_id }) => run_id === run.runId);
   if (account === undefined) {
-    if (taken > 0) say('no account', 'vw_sample_accounting does not know it');
+    if (taken > untold.length) say('no account', 'vw_sample_accounting does not know it');
     return findings;
   }
   if (account.hostname !== run.hostname) say('account', `its account is of ${account.hostname}`);
-  if (account.taken !== taken) say('account', `the account has ${account.taken} taken, the ledger ${taken}`);
+  // A note made from a damaged file may say too much, never too little.
+  const tooMuch = run.uncertain ? Math.max(0, account.taken - taken) : 0;
+  if (account.taken !== taken + tooMuch - untold.length) {
+    say('account', `the account has ${account.taken} taken, the ledger ${taken}`);
+  }
   if (account.received !== inTable.size) {
     say('account', `the account has ${account.received} received, the table ${inTable.size} rows`);
   }
-  if (account.lost !== absent.length) {
+  if (account.lost !== absent.length + tooMuch - untold.length) {
     say('account', `the account has ${account.lost} lost, ${absent.length} are absent (${ranges(absent)})`);
   }
   for (const [reason, samples] of Object.entries(account.reasons)) {
-    if (run.ending !== 'killed' || !DEATH_REASONS.includes(reason) || samples > 1) {
-      say('reason', `${samples} lost for ${reason}, which no fault explains`);
-    }
+    const explained = excused.filter((seq) => reasonOf.get(seq) === reason).length;
+    if (samples > explained + tooMuch) say('reason', `${samples} lost for ${reason}; faults explain ${explained}`);
   }
-  if (account.uncertain)
-    say('uncertain', 'the account calls its tail uncertain; killing a process leaves nothing uncertain');
+  if (account.uncertain && !run.uncertain)
+    say('uncertain', 'the account calls its tail uncertain; no fault explains it');
   const ended = run.last ? null : run.ending === 'killed' ? 'unclean' : 'clean';
-  if (account.ended !== ended) say('ending', `the account says it ended ${account.ended}, it should be ${ended}`);
+  const mayBeUnclean = run.uncertain && ended === 'clean' && account.ended === 'unclean';
+  const mayBeOpen = run.untold && account.ended === null;
+  if (account.ended !== ended && !mayBeUnclean && !mayBeOpen)
+    say('ending', `the account says it ended ${account.ended}, it should be ${ended}`);
   return findings;
+}
+
+/** Whether a fault may have cost the run this sample, for the reason on record; `untold`: nobody can know one. */
+function isExcused(run: LedgerRun, taken: number, seq: number, reason: string | undefined): boolean {
+  if (reason === undefined) return false;
+  // A note of a loss that went with a damaged spool is replaced by what the recovery makes of it.
+  const replaced = run.uncertain && reason === 'spool_corrupt';
+  const fits = (reasons: readonly string[]) => reason === UNTOLD || replaced || reasons.includes(reason);
+  if (run.ending === 'killed' && seq === taken && fits(DEATH_REASONS)) return true;
+  return run.excuses.some(({ first, last, reasons }) => first <= seq && seq <= last && fits(reasons));
+}
+
+/** Number to the reason on record why it did not arrive. */
+function reasonsByNumber(runId: string, gaps: readonly GapRow[]): ReadonlyMap<number, string> {
+  const reasons = new Map<number, string>();
+  for (const { run_id, first_seq, last_seq, reason } of gaps) {
+    if (run_id !== runId || reason === null) continue;
+    for (let seq = first_seq; seq <= last_seq; seq++) reasons.set(seq, reason);
+  }
+  return reasons;
 }
 
 /** The view by itself: nothing missing, sums that agree, no run that nobody had. */
@@ -175,16 +209,20 @@ function auditTopic({ ledger, database, topic }: Evidence): Finding[] {
   );
   const last = new Map<string, number>();
   const seen = new Set<string>();
+  const elsewhere = inSeveralPartitions(topic);
+  // What is carried over from a damaged spool may be back in it after what came later has left.
+  const damaged = new Set(ledger.runs.filter(({ uncertain }) => uncertain).map(({ runId }) => runId));
   for (const { partition, offset, event_id, run_id, seq, poison } of topic.messages) {
     if (event_id === null || run_id === null || seq === null || poison !== null) continue;
     const where = `partition ${partition}, offset ${offset}`;
     if (taken.get(event_id) !== `${run_id} ${seq}`)
       findings.push(found('unknown message', `${where}: nobody took ${event_id}`));
-    if (seen.has(event_id)) continue;
+    if (seen.has(event_id) || elsewhere.has(event_id)) continue;
     seen.add(event_id);
     const key = `${partition} ${run_id}`;
     const before = last.get(key) ?? 0;
-    if (seq < before) findings.push(found('order', `${where}: run ${run_id} has ${seq} after ${before}`));
+    if (seq < before && !damaged.has(run_id))
+      findings.push(found('order', `${where}: run ${run_id} has ${seq} after ${before}`));
     last.set(key, Math.max(before, seq));
   }
   for (const [partition, end] of topic.ends) {
@@ -193,11 +231,24 @@ function auditTopic({ ledger, database, topic }: Evidence): Finding[] {
       findings.push(found('offset', `partition ${partition} is loaded up to ${next}, its log ends at ${end}`));
   }
   for (const [partition, { epoch }] of database.offsets) {
-    if (epoch !== 0)
-      findings.push(found('offset', `partition ${partition} has epoch ${epoch}; the topic was never made anew`));
+    if (epoch > topic.madeAnew)
+      findings.push(found('offset', `partition ${partition} has epoch ${epoch}; made anew ${topic.madeAnew} times`));
   }
-  if (database.holes > 0) findings.push(found('hole', `${database.holes} holes of the log are on record; it has none`));
+  if (database.holes > 0 && topic.madeAnew === 0 && topic.cutShort === 0)
+    findings.push(found('hole', `${database.holes} holes of the log are on record; it has none`));
   return findings;
+}
+
+/** Sent again after its key had moved with a partition that was added: no offset tells which of the two came first. */
+function inSeveralPartitions({ messages }: TopicCopy): ReadonlySet<string> {
+  const partitionOf = new Map<string, number>();
+  const several = new Set<string>();
+  for (const { event_id, partition } of messages) {
+    if (event_id === null) continue;
+    if ((partitionOf.get(event_id) ?? partition) !== partition) several.add(event_id);
+    partitionOf.set(event_id, partition);
+  }
+  return several;
 }
 
 /** All poison is there with its reason, and nothing but poison. */

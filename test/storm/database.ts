@@ -1,5 +1,5 @@
 /** The database of a storm: where the writers load, what can go wrong with it, and what it holds in the end. */
-import type { DatabaseCopy } from './evidence.ts';
+import type { DatabaseCopy, GapRow } from './evidence.ts';
 import type { Fault } from './fault.ts';
 
 export interface LogPlace {
@@ -39,4 +39,14 @@ export function reasonsOf(row: Readonly<Record<string, unknown>>): Record<string
     if (column.startsWith('lost_') && Number(value) !== 0) reasons[column.slice('lost_'.length)] = Number(value);
   }
   return reasons;
+}
+
+/** A row of seq_gaps whose run_id is hexadecimal. */
+export function gapOf(row: Readonly<Record<string, unknown>>): GapRow {
+  return {
+    run_id: uuidOf(String(row.run_id)),
+    first_seq: Number(row.first_seq),
+    last_seq: Number(row.last_seq),
+    reason: row.reason === null ? null : String(row.reason),
+  };
 }

@@ -22,6 +22,14 @@ export interface AccountingRow {
   readonly reasons: Readonly<Record<string, number>>;
 }
 
+/** A row of seq_gaps: samples of a run that did not arrive. */
+export interface GapRow {
+  readonly run_id: string;
+  readonly first_seq: number;
+  readonly last_seq: number;
+  readonly reason: string | null;
+}
+
 /** A row of hosts. */
 export interface HostRow {
   readonly hostname: string;
@@ -34,6 +42,7 @@ export interface HostRow {
 export interface DatabaseCopy {
   readonly rows: readonly TableRow[];
   readonly accounting: readonly AccountingRow[];
+  readonly gaps: readonly GapRow[];
   readonly hosts: readonly HostRow[];
   /** Partition to next offset and epoch. */
   readonly offsets: ReadonlyMap<number, { readonly next: number; readonly epoch: number }>;
@@ -50,12 +59,26 @@ export interface TopicMessage {
   readonly seq: number | null;
   /** Its number where it is poison. */
   readonly poison: number | null;
+  /** What it tells of losses and ends of runs. */
+  readonly notes: readonly TopicNote[];
+}
+
+/** A note as it rides on a message: samples lost, or the end of a run. */
+export interface TopicNote {
+  readonly kind: string;
+  readonly run_id: string;
+  readonly first_seq?: number;
+  readonly last_seq: number;
 }
 
 export interface TopicCopy {
   readonly messages: readonly TopicMessage[];
   /** Partition to the end of its log. */
   readonly ends: ReadonlyMap<number, number>;
+  /** How often it was deleted and made anew. */
+  readonly madeAnew: number;
+  /** How often the beginning of its logs was deleted before it was read. */
+  readonly cutShort: number;
 }
 
 /** A message of the dead-letter topic. */

@@ -9,7 +9,17 @@ import type { Random } from './random.ts';
 import type { StormWorld } from './world.ts';
 
 /** What a fault acts on; each target has a lane of its own in the schedule. */
-export type TargetKind = 'agent' | 'writer' | 'agent link' | 'writer link' | 'broker' | 'database' | 'topic';
+export type TargetKind =
+  | 'agent'
+  | 'agent disk'
+  | 'agent clock'
+  | 'agent link'
+  | 'writer'
+  | 'writer clock'
+  | 'writer link'
+  | 'broker'
+  | 'database'
+  | 'topic';
 
 export interface FaultContext {
   readonly world: StormWorld;

@@ -11,7 +11,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reportLines } from './report.ts';
 import { SABOTAGES, type Sabotage } from './sabotage.ts';
-import { runStorm } from './storm.ts';
+import { SABOTAGED_BUILDS, type SabotagedBuild, type SabotagedBuildName } from './sabotaged-builds.ts';
+import { runStorm, type StormPart } from './storm.ts';
+import { buildVariant, OTHER_VERSION } from './variants.ts';
 
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
@@ -20,7 +22,8 @@ const { values } = parseArgs({
     seed: { ...text, default: String(Math.floor(Math.random() * 1_000_000)) },
     agents: { ...text, default: '4' },
     writers: { ...text, default: '3' },
-    database: { ...text, default: 'tds' },
+    database: text,
+    part: { ...text, default: 'everything' },
     sabotage: text,
     keep: { type: 'boolean', default: false },
   },
@@ -29,7 +32,11 @@ const { values } = parseArgs({
 const { openDatabaseOf } = await import('./databases/index.ts');
 const minutes = Number(values.minutes);
 const shape = { seed: Number(values.seed), agents: Number(values.agents), writers: Number(values.writers) };
-const openDatabase = openDatabaseOf(values.database);
+const isPart = (name: string): name is StormPart => name === 'everything' || name === 'lost logs';
+const names = [...Object.keys(SABOTAGED_BUILDS), ...Object.keys(SABOTAGES)];
+const build: SabotagedBuild | undefined = SABOTAGED_BUILDS[values.sabotage as SabotagedBuildName];
+const database = values.database ?? build?.database ?? 'tds';
+const openDatabase = openDatabaseOf(database);
 const isCount = (count: number) => Number.isInteger(count) && count >= 1 && count <= 20;
 
 if (
@@ -38,19 +45,21 @@ if (
   !isCount(shape.agents) ||
   !isCount(shape.writers) ||
   openDatabase === undefined ||
-  (values.sabotage !== undefined && !(values.sabotage in SABOTAGES))
+  !isPart(values.part) ||
+  (values.sabotage !== undefined && !names.includes(values.sabotage))
 ) {
   process.stderr.write(
     'usage: npm run storm -- [--minutes N] [--seed N] [--agents 1–20] [--writers 1–20] [--database tds|sqlite|mssql] [--keep]\n' +
-      `         [--sabotage ${Object.keys(SABOTAGES).join('|')}]\n`,
+      "         [--part everything|'lost logs']\n" +
+      `         [--sabotage ${names.join('|')}]\n`,
   );
   process.exit(2);
 }
 
-const again = `npm run storm -- --minutes ${minutes} --seed ${shape.seed} --agents ${shape.agents} --writers ${shape.writers} --database ${values.database}`;
-const build = join(import.meta.dirname, '../../build');
-mkdirSync(build, { recursive: true });
-const directory = mkdtempSync(join(build, `storm-${shape.seed}-`));
+const again = `npm run storm -- --minutes ${minutes} --seed ${shape.seed} --agents ${shape.agents} --writers ${shape.writers} --database ${database} --part '${values.part}'`;
+const builds = join(import.meta.dirname, '../../build');
+mkdirSync(builds, { recursive: true });
+const directory = mkdtempSync(join(builds, `storm-${shape.seed}-`));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 // A person who has seen enough still gets the audit; the second time it ends at once, and its processes with it.
 const stop = new AbortController();
@@ -62,14 +71,22 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 say(`storm of ${minutes} minutes, seed ${shape.seed}: ${again}`);
+// A build without a protection is not replaced by one that has it.
+const made =
+  build === undefined
+    ? { otherVersion: await buildVariant('other', { version: OTHER_VERSION }) }
+    : { executable: await buildVariant(`${values.sabotage}`, { edits: build.edits }) };
+const alteration = SABOTAGES[values.sabotage as Sabotage];
 const report = await runStorm({
   ...shape,
   durationMs: minutes * 60_000,
   directory,
   openDatabase,
+  part: values.part,
   say,
   stop: stop.signal,
-  ...(values.sabotage === undefined ? {} : { sabotage: SABOTAGES[values.sabotage as Sabotage] }),
+  ...made,
+  ...(alteration === undefined ? {} : { sabotage: alteration }),
 });
 for (const line of reportLines(report)) say(line);
 if (report.findings.length > 0 || values.keep) say(`kept       ${directory}`);

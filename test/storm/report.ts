@@ -15,6 +15,9 @@ export function reportLines({ findings, database, faults, starts, samples }: Sto
     `samples    ${samples.taken} taken, ${samples.unbegun} of them died before their append began`,
     `           ${samples.plain} plain messages, ${samples.poison} poison; ${samples.messages} messages in the topic`,
     `           ${samples.rows} rows, losses on record: ${lost.length === 0 ? 'none' : lost.join(', ')}`,
+    ...samples.untold.map(
+      ({ run, first, last }) => `           gone with the log, told by nobody: ${run}, ${first} to ${last}`,
+    ),
     ...findings.slice(0, MOST_FINDINGS).map(({ check, message }) => `FOUND      ${check}: ${message}`),
     ...(findings.length > MOST_FINDINGS ? [`FOUND      … and ${findings.length - MOST_FINDINGS} more`] : []),
     findings.length === 0

@@ -5,9 +5,13 @@
  * itself failed.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { executable } from '../support/executable.ts';
 import { audit, type Evidence, type Finding } from './audit.ts';
 import type { StormDatabase } from './database.ts';
-import { FAULTS } from './faults/index.ts';
+import type { DatabaseCopy } from './evidence.ts';
+import type { Fault } from './fault.ts';
+import { FAULTS, LOST_LOG_FAULTS } from './faults/index.ts';
+import type { LedgerRun } from './ledger.ts';
 import { quieten } from './quiet.ts';
 import { Random } from './random.ts';
 import { type Lane, makeSchedule, type StormShape } from './schedule.ts';
@@ -19,11 +23,21 @@ export interface StormOptions extends StormShape {
   readonly openDatabase: (directory: string, writers: number) => Promise<StormDatabase>;
   /** Told what happens while it happens. */
   readonly say: (line: string) => void;
+  /** What agents and writers run; build/hostspool where left out. */
+  readonly executable?: string;
+  /** The same in another version. */
+  readonly otherVersion?: string;
+  /** What goes wrong beside the database: everything that may cost nothing, or logs that lose messages. */
+  readonly part?: StormPart;
   /** Ends the storm before its time; quiet and audit follow. */
   readonly stop?: AbortSignal;
   /** Alters the evidence before the audit, to try the auditor. */
   readonly sabotage?: (evidence: Evidence) => Evidence;
 }
+
+export type StormPart = 'everything' | 'lost logs';
+
+const PARTS: Readonly<Record<StormPart, readonly Fault[]>> = { everything: FAULTS, 'lost logs': LOST_LOG_FAULTS };
 
 export interface StormReport {
   readonly findings: readonly Finding[];
@@ -38,6 +52,8 @@ export interface StormReport {
     readonly rows: number;
     /** Losses on record, by reason. */
     readonly lost: Readonly<Record<string, number>>;
+    /** Of runs whose last messages went with a log: on no record, and told here. Host, run and numbers. */
+    readonly untold: readonly { readonly run: string; readonly first: number; readonly last: number }[];
     readonly plain: number;
     readonly poison: number;
     /** Messages in the topic: what was sent again included. */
@@ -47,17 +63,17 @@ export interface StormReport {
 
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { durationMs, say } = options;
-  await using world = await StormWorld.open(options);
-  const schedule = makeSchedule(options, [...FAULTS, ...world.database.faults]);
+  await using world = await StormWorld.open({ executable, ...options });
+  const schedule = makeSchedule(options, [...PARTS[options.part ?? 'everything'], ...world.database.faults]);
+  const counts = new Map<string, number>();
+  await world.start();
+  const began = performance.now();
+  const tell = (line: string) => say(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
   const over = AbortSignal.any([
     AbortSignal.timeout(durationMs),
     ...(options.stop === undefined ? [] : [options.stop]),
   ]);
-  const counts = new Map<string, number>();
-  const began = performance.now();
-  const tell = (line: string) => say(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`);
 
-  world.start();
   await Promise.all(schedule.map((lane) => runLane(world, lane, over, counts, tell)));
   tell(`the storm is over; ${world.ledger.samples} samples were taken so far`);
   const unrest = await quieten(world);
@@ -115,9 +131,16 @@ function sums(world: StormWorld, { ledger, database, topic }: Evidence): Pick<St
       unbegun: ledger.runs.filter(({ lastUnbegun }) => lastUnbegun).length,
       rows: database.rows.length,
       lost,
+      untold: ledger.runs.flatMap((run) => untoldOf(run, database)),
       plain: ledger.plain.size,
       poison: ledger.poison.size,
       messages: topic.messages.length,
     },
   };
+}
+
+function untoldOf({ untold, runId, hostname, events, lastUnbegun }: LedgerRun, { accounting }: DatabaseCopy) {
+  const told = accounting.find(({ run_id }) => run_id === runId)?.taken ?? 0;
+  const taken = events.length - (lastUnbegun ? 1 : 0);
+  return untold && told < taken ? [{ run: `${hostname} ${runId}`, first: told + 1, last: taken }] : [];
 }

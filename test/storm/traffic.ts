@@ -5,29 +5,40 @@
 import { createHash } from 'node:crypto';
 import { Kafka, logLevel, type Message, type Producer } from 'kafkajs';
 import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
-import { withAdmin } from '../support/broker.ts';
+import { createTopic, withAdmin } from '../support/broker.ts';
 import { readTopic } from '../support/topic-reader.ts';
-import type { DeadLetter, TopicCopy, TopicMessage } from './evidence.ts';
+import type { DeadLetter, TopicCopy, TopicMessage, TopicNote } from './evidence.ts';
 import type { LedgerBook } from './ledger.ts';
 import { POISON, type Poison } from './poison.ts';
 import type { Random } from './random.ts';
 
 /** Header of poison, so that it is known again wherever it turns up. */
 export const POISON_HEADER = 'storm-poison';
-const RETRIES = 60;
+/** A broker that starts on a busy machine takes its time. */
+const PERSIST_MS = 300_000;
 
 export class Traffic implements AsyncDisposable {
   readonly topic: string;
   readonly #bootstrap: string;
   readonly #ledger: LedgerBook;
+  readonly #config: Readonly<Record<string, string>>;
   #producer: Producer | undefined;
   #poison = 0;
+  #madeAnew = 0;
+  #cutShort = 0;
   #plain = 0;
 
-  constructor(bootstrap: string, topic: string, ledger: LedgerBook) {
+  /** `config`: of the topic, should it be made anew. */
+  constructor(bootstrap: string, topic: string, ledger: LedgerBook, config: Readonly<Record<string, string>>) {
     this.topic = topic;
+    this.#config = config;
     this.#bootstrap = bootstrap;
     this.#ledger = ledger;
+  }
+
+  /** How often the topic was deleted and made again. */
+  get madeAnew(): number {
+    return this.#madeAnew;
   }
 
   async sendPoison(count: number, random: Random): Promise<void> {
@@ -105,9 +116,36 @@ export class Traffic implements AsyncDisposable {
     return new Map(ends.map(({ partition, high }) => [partition, Number(high)]));
   }
 
+  /** Deletes what lies below these offsets, as retention does. */
+  async cutShort(offsets: ReadonlyMap<number, number>): Promise<void> {
+    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+    await this.#persist(() =>
+      withAdmin(this.#bootstrap, async (admin) => {
+        // kafkajs looks for the leaders among what it has heard of.
+        await admin.fetchTopicOffsets(this.topic);
+        await admin.deleteTopicRecords({ topic: this.topic, partitions });
+      }),
+    );
+    this.#cutShort++;
+  }
+
+  /** Deletes the topic and makes one of the same name. */
+  async makeAnew(partitions: number): Promise<void> {
+    await withAdmin(this.#bootstrap, async (admin) => {
+      await admin.deleteTopics({ topics: [this.topic] });
+      while ((await admin.listTopics()).includes(this.topic)) await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    await this.#persist(() => createTopic(this.#bootstrap, this.topic, { partitions, config: this.#config }));
+    this.#madeAnew++;
+  }
+
   async copy(): Promise<TopicCopy> {
     const ends = await this.ends();
-    const messages = (await readTopic(this.#bootstrap, this.topic)).map(
+    return { ends, messages: await this.messages(), madeAnew: this.#madeAnew, cutShort: this.#cutShort };
+  }
+
+  async messages(): Promise<TopicMessage[]> {
+    return (await this.#persist(() => readTopic(this.#bootstrap, this.topic))).map(
       ({ partition, offset, value, headers }): TopicMessage => {
         const poison = headers[POISON_HEADER];
         const sample = poison === undefined ? (JSON.parse(value) as Record<string, unknown>) : {};
@@ -118,10 +156,10 @@ export class Traffic implements AsyncDisposable {
           run_id: (sample.run_id as string | undefined) ?? null,
           seq: (sample.seq as number | undefined) ?? null,
           poison: poison === undefined ? null : Number(poison),
+          notes: (sample.notes as TopicNote[] | undefined) ?? [],
         };
       },
     );
-    return { ends, messages };
   }
 
   async deadLetters(): Promise<DeadLetter[]> {
@@ -137,11 +175,12 @@ export class Traffic implements AsyncDisposable {
 
   /** The broker is being killed all the while: tries again until it answers. */
   async #persist<Result>(action: () => Promise<Result>): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
+    const giveUpAt = performance.now() + PERSIST_MS;
+    for (;;) {
       try {
         return await action();
       } catch (error) {
-        if (attempt === RETRIES) throw error;
+        if (performance.now() > giveUpAt) throw error;
         await new Promise((resolve) => setTimeout(resolve, 1000));
       }
     }

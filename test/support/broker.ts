@@ -59,7 +59,7 @@ const LISTENERS = ['plaintext', 'proxied', 'sasl', 'mutual', 'controller'] as co
 type Ports = Readonly<Record<(typeof LISTENERS)[number] | 'proxy', number>>;
 
 const JVM = ['-Xmx384m', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
-const START_LIMIT_MS = 90_000;
+const START_LIMIT_MS = 240_000;
 const STOP_LIMIT_MS = 20_000;
 
 export class Broker implements AsyncDisposable {

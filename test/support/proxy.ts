@@ -6,6 +6,7 @@
  *   client ──▶ toServer ──▶ server
  *          ◀── toClient ◀──
  */
+import { randomInt } from 'node:crypto';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -29,19 +30,20 @@ export class TcpProxy implements AsyncDisposable {
   readonly #stalled = new Set<Direction>();
   readonly #held: { direction: Direction; release: () => void }[] = [];
   #server: Server | undefined;
-  #port: number;
-  #delayMs = 0;
+  readonly #port: number;
+  readonly #delayMs: Record<Direction, number> = { toServer: 0, toClient: 0 };
+  readonly #dribble: Record<Direction, number> = { toServer: 0, toClient: 0 };
   #accepted = 0;
   #bytes: Record<Direction, number> = { toServer: 0, toClient: 0 };
   #onBytes: ((direction: Direction, total: number) => void) | undefined;
 
-  private constructor(options: ProxyOptions) {
+  private constructor(options: Required<ProxyOptions>) {
     this.#target = hostAndPort(options.target);
-    this.#port = options.port ?? 0;
+    this.#port = options.port;
   }
 
   static async listen(options: ProxyOptions): Promise<TcpProxy> {
-    const proxy = new TcpProxy(options);
+    const proxy = new TcpProxy({ ...options, port: options.port ?? (await freePort()) });
     await proxy.accept();
     return proxy;
   }
@@ -82,7 +84,6 @@ export class TcpProxy implements AsyncDisposable {
       server.once('error', reject);
       server.listen(this.#port, '127.0.0.1', resolve);
     });
-    this.#port = (server.address() as { port: number }).port;
     this.#server = server;
   }
 
@@ -114,9 +115,7 @@ export class TcpProxy implements AsyncDisposable {
 
   /** From now on nothing is forwarded in these directions; connections stay open and new ones are accepted. */
   stall(...directions: readonly Direction[]): void {
-    for (const direction of directions.length === 0 ? (['toServer', 'toClient'] as const) : directions) {
-      this.#stalled.add(direction);
-    }
+    for (const direction of directionsOf(directions)) this.#stalled.add(direction);
   }
 
   /** Forwards again, what was held back first. */
@@ -125,9 +124,14 @@ export class TcpProxy implements AsyncDisposable {
     for (const held of this.#held.splice(0)) held.release();
   }
 
-  /** Each chunk is forwarded this much later, ms. */
-  delay(ms: number): void {
-    this.#delayMs = ms;
+  /** Each chunk is forwarded this much later in these directions, ms; both when none is named. */
+  delay(ms: number, ...directions: readonly Direction[]): void {
+    for (const direction of directionsOf(directions)) this.#delayMs[direction] = ms;
+  }
+
+  /** Chunks are cut into pieces of at most so many bytes, each with the delay of its own; 0: they stay whole. */
+  dribble(bytes: number, ...directions: readonly Direction[]): void {
+    for (const direction of directionsOf(directions)) this.#dribble[direction] = bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,11 +163,15 @@ export class TcpProxy implements AsyncDisposable {
   async #forward(from: Socket, to: Socket, direction: Direction): Promise<void> {
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
-        if (this.#delayMs > 0) await delay(this.#delayMs);
-        if (this.#stalled.has(direction)) await this.#resumed(direction);
-        this.#bytes[direction] += chunk.length;
-        if (!to.write(chunk)) await new Promise((resolve) => to.once('drain', resolve).once('close', resolve));
-        this.#onBytes?.(direction, this.#bytes[direction]);
+        for (let at = 0; at < chunk.length; ) {
+          if (this.#delayMs[direction] > 0) await delay(this.#delayMs[direction]);
+          if (this.#stalled.has(direction)) await this.#resumed(direction);
+          const piece = chunk.subarray(at, at + (this.#dribble[direction] || chunk.length));
+          at += piece.length;
+          this.#bytes[direction] += piece.length;
+          if (!to.write(piece)) await new Promise((resolve) => to.once('drain', resolve).once('close', resolve));
+          this.#onBytes?.(direction, this.#bytes[direction]);
+        }
       }
     } catch {
       // A cut: `ended` has closed the other side.
@@ -177,19 +185,36 @@ export class TcpProxy implements AsyncDisposable {
   }
 }
 
+function directionsOf(named: readonly Direction[]): readonly Direction[] {
+  return named.length === 0 ? ['toServer', 'toClient'] : named;
+}
+
 export function hostAndPort(address: string): { host: string; port: number } {
   const colon = address.lastIndexOf(':');
   return { host: address.slice(0, colon), port: Number(address.slice(colon + 1)) };
 }
 
+/**
+ * Below the range from which Linux gives a port to a connection that goes out: a port of it that is chosen now and
+ * bound in some seconds, or given up and bound anew, could be taken by any connection meanwhile.
+ */
+const PORTS = { first: 15_000, last: 32_000 } as const;
+/** Ports are chosen before any of them is bound: none is given twice. */
+const given = new Set<number>();
+
 /** A TCP port of 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (;;) {
+    const port = randomInt(PORTS.first, PORTS.last);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
 }

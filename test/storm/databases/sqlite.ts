@@ -2,11 +2,17 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
+import { gapOf, type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
 import type { DatabaseCopy } from '../evidence.ts';
 import type { Fault } from '../fault.ts';
 
 type Row = Readonly<Record<string, string | number | null>>;
+
+const WATCH = `
+  CREATE TABLE IF NOT EXISTS storm_moves (partition_id, old_epoch, old_offset, epoch, next_offset);
+  CREATE TRIGGER IF NOT EXISTS storm_watches_offsets AFTER UPDATE OF next_offset, epoch ON consumer_offsets BEGIN
+    INSERT INTO storm_moves VALUES (NEW.partition_id, OLD.epoch, OLD.next_offset, NEW.epoch, NEW.next_offset);
+  END;`;
 
 export class SqliteStormDatabase implements StormDatabase {
   readonly name = 'SQLite';
@@ -18,9 +24,23 @@ export class SqliteStormDatabase implements StormDatabase {
     },
   ];
   readonly #path: string;
+  readonly #watching: NodeJS.Timeout;
 
   constructor(directory: string) {
     this.#path = join(directory, 'metrics.db');
+    this.#watching = setInterval(() => this.#watchOffsets(), 200);
+  }
+
+  /** As soon as a writer has made the tables: the file itself records every move of an offset. */
+  #watchOffsets(): void {
+    if (!existsSync(this.#path)) return;
+    try {
+      using database = this.#open(false);
+      database.handle.exec(WATCH);
+      clearInterval(this.#watching);
+    } catch {
+      // There are no tables yet, or a writer is busy.
+    }
   }
 
   settings(): { readonly args: readonly string[] } {
@@ -72,6 +92,7 @@ export class SqliteStormDatabase implements StormDatabase {
         ended: row.ended as string | null,
         reasons: reasonsOf(row),
       })),
+      gaps: database.all('SELECT hex(run_id) AS run_id, first_seq, last_seq, reason FROM seq_gaps').map(gapOf),
       hosts: database.all('SELECT hostname, samples, received, lost, missing FROM hosts') as never,
       offsets: new Map(
         offsets.map((row) => [Number(row.partition_id), { next: Number(row.next_offset), epoch: Number(row.epoch) }]),
@@ -81,7 +102,9 @@ export class SqliteStormDatabase implements StormDatabase {
   }
 
   async findings(): Promise<readonly string[]> {
-    return [];
+    using database = this.#open(true);
+    const back = database.all('SELECT * FROM storm_moves WHERE (epoch, next_offset) < (old_epoch, old_offset)');
+    return back.map((move) => `partition ${move.partition_id} was moved back: ${JSON.stringify(move)}`);
   }
 
   #open(readonly: boolean) {
@@ -93,5 +116,7 @@ export class SqliteStormDatabase implements StormDatabase {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watching);
+  }
 }

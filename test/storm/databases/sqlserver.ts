@@ -7,7 +7,7 @@ import { SqlServer } from '../../../src/sink/sqlserver/server.ts';
 import type { SqlRow } from '../../../src/sink/sqlserver/session.ts';
 import { TestDatabase } from '../../sqlserver/database.ts';
 import { TcpProxy } from '../../support/proxy.ts';
-import { type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
+import { gapOf, type LogPlace, reasonsOf, type StormDatabase, uuidOf } from '../database.ts';
 import type { DatabaseCopy, HostRow } from '../evidence.ts';
 import type { Fault } from '../fault.ts';
 import { networkFaults } from './network-faults.ts';
@@ -15,6 +15,7 @@ import { networkFaults } from './network-faults.ts';
 const READS = {
   rows: 'SELECT event_id, run_id, seq, hostname FROM dbo.server_metrics;',
   accounting: 'SELECT * FROM dbo.vw_sample_accounting;',
+  gaps: 'SELECT run_id, first_seq, last_seq, reason FROM dbo.seq_gaps;',
   hosts: 'SELECT hostname, samples, received, lost, missing FROM dbo.hosts;',
   offsets: 'SELECT group_id, topic, partition_id, epoch, next_offset FROM dbo.consumer_offsets;',
   holes: 'SELECT COUNT(*) AS holes FROM dbo.offset_holes;',
@@ -92,6 +93,7 @@ export class SqlServerStormDatabase implements StormDatabase {
         ended: row.ended as string | null,
         reasons: reasonsOf(row),
       })),
+      gaps: (await this.#read('gaps')).map((row) => gapOf({ ...row, run_id: hexOf(row.run_id) })),
       hosts: (await this.#read('hosts')).map(
         (row): HostRow => ({
           hostname: String(row.hostname),

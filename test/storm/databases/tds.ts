@@ -7,7 +7,7 @@ import { TcpProxy } from '../../support/proxy.ts';
 import { TdsProcess } from '../../support/tds/process.ts';
 import type { PlainRow } from '../../support/tds/readback.ts';
 import type { TableName } from '../../support/tds/schema.ts';
-import { type LogPlace, type StormDatabase, uuidOf } from '../database.ts';
+import { gapOf, type LogPlace, type StormDatabase, uuidOf } from '../database.ts';
 import type { AccountingRow, DatabaseCopy } from '../evidence.ts';
 import type { Fault } from '../fault.ts';
 import { serverFaults } from './tds-faults.ts';
@@ -90,6 +90,7 @@ export class TdsStormDatabase implements StormDatabase {
         hostname: String(row.hostname),
       })),
       accounting: runs.map((run) => account(run, gaps)),
+      gaps: gaps.map(gapOf),
       hosts: hosts as never,
       offsets: new Map(
         offsets

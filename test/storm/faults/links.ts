@@ -4,6 +4,8 @@ import type { Fault, FaultContext, TargetKind } from '../fault.ts';
 
 type LinkKind = Extract<TargetKind, 'agent link' | 'writer link'>;
 
+const WAYS = { toServer: 'to the broker', toClient: 'from the broker' } as const;
+
 const of = (world: FaultContext['world'], on: LinkKind, target: number) =>
   (on === 'agent link' ? world.agentLinks : world.writerLinks)[target] as TcpProxy;
 
@@ -55,21 +57,40 @@ function faultsOf(on: LinkKind): Fault[] {
         }
       },
     },
-    {
-      name: `${on}: slow`,
-      on,
-      run: async ({ world, target, random, pause, note }) => {
-        const link = of(world, on, target);
-        const ms = random.integer(20, 400);
-        note(`${ms} ms later each`);
-        try {
-          link.delay(ms);
-          await pause(random.integer(1000, 6000));
-        } finally {
-          link.delay(0);
-        }
+    ...(['toServer', 'toClient'] as const).flatMap((direction): Fault[] => [
+      {
+        name: `${on}: slow ${WAYS[direction]}`,
+        on,
+        run: async ({ world, target, random, pause, note }) => {
+          const link = of(world, on, target);
+          const ms = random.integer(20, 600);
+          note(`${ms} ms later each`);
+          try {
+            link.delay(ms, direction);
+            await pause(random.integer(1000, 6000));
+          } finally {
+            link.delay(0, direction);
+          }
+        },
       },
-    },
+      {
+        name: `${on}: dribbles ${WAYS[direction]}`,
+        on,
+        run: async ({ world, target, random, pause, note }) => {
+          const link = of(world, on, target);
+          const bytes = random.pick([1, 7, 64, 500]);
+          note(`${bytes} bytes at a time`);
+          try {
+            link.dribble(bytes, direction);
+            link.delay(random.integer(1, 20), direction);
+            await pause(random.integer(1000, 6000));
+          } finally {
+            link.delay(0, direction);
+            link.dribble(0, direction);
+          }
+        },
+      },
+    ]),
     {
       name: `${on}: cut in the middle of a stream`,
       on,

@@ -116,6 +116,46 @@ const killedAtLoad: Fault = {
   },
 };
 
+/** To the other version and, the next time, back. */
+function upgraded(on: 'agent' | 'writer'): Fault {
+  return {
+    name: `${on} is replaced by another version`,
+    on,
+    run: async (context) => {
+      const { world, random, note } = context;
+      if (world.otherVersion === undefined) return note('skipped: there is one version only');
+      const process = of(world, on, context.target);
+      await (random.chance(0.5) ? process.stop() : process.kill9());
+      process.use(process.executable === world.executable ? world.otherVersion : world.executable);
+      await startAgainAfter(process, random.integer(0, 2000), context);
+    },
+  };
+}
+
+/**
+ * A writer stands still with messages in its hands until its partitions are another's; then it goes on where it was, and
+ * loads what the other has loaded.
+ */
+const frozenWithMessages: Fault = {
+  name: 'writer is frozen between two loads until its partitions are another’s',
+  on: 'writer',
+  weight: 2,
+  run: async ({ world, target, random, stop, pause, note }) => {
+    const process = of(world, 'writer', target);
+    const limit = AbortSignal.any([stop, AbortSignal.timeout(5000)]);
+    await process.next(({ event }) => event === 'load_committed', limit);
+    await pause(random.integer(0, 300));
+    const ms = random.integer(4000, 10_000);
+    note(`for ${ms} ms`);
+    try {
+      process.freeze();
+      await pause(ms);
+    } finally {
+      process.thaw();
+    }
+  },
+};
+
 export const PROCESS_FAULTS: readonly Fault[] = [
   killed('agent'),
   frozen('agent'),
@@ -128,4 +168,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
   killedWhileFrozen('writer'),
   restarted('writer'),
   killedAtLoad,
+  frozenWithMessages,
+  upgraded('agent'),
+  upgraded('writer'),
 ];

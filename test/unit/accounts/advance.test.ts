@@ -164,6 +164,28 @@ describe('a hole in the log', () => {
     expect(gapsOf(advance(undefined, [received(3, { offset: 20 })], [earlier]))).toEqual([[1, 2, null]]);
   });
 
+  it('explains a run of which only a later note of its end arrived, unless the run began after it was found', () => {
+    const noteAt = (event: AccountEvent, place: Place): AccountEvent => ({ ...event, origin: origin(place) });
+    const end = noteAt(ended(3), { offset: 20 });
+    expect(gapsOf(advance(undefined, [end], [hole]))).toEqual([[1, 3, 'expired_in_kafka']]);
+    const crash = noteAt(lost(3, 3, 'crash'), { offset: 20 });
+    expect(gapsOf(advance(undefined, [crash, end], [hole]))).toEqual([
+      [1, 2, 'expired_in_kafka'],
+      [3, 3, 'crash'],
+    ]);
+    expect(gapsOf(advance(undefined, [end], [{ ...hole, found_at: BEFORE }]))).toEqual([[1, 3, null]]);
+    expect(gapsOf(advance(undefined, [noteAt(ended(3), { offset: 9 })], [hole]))).toEqual([[1, 3, null]]);
+    expect(gapsOf(advance(undefined, [noteAt(ended(3), { partition: 1, offset: 20 })], [hole]))).toEqual([
+      [1, 3, null],
+    ]);
+  });
+
+  it('does not explain by a note what a run heard of after it has lost', () => {
+    const events = [received(1, { offset: 20 }), received(2, { offset: 21 })];
+    const end: AccountEvent = { ...ended(5), origin: origin({ offset: 22 }) };
+    expect(gapsOf(advance(undefined, [...events, end], [hole]))).toEqual([[3, 5, null]]);
+  });
+
   it('does not explain the gap of a run that was never heard of in its partition', () => {
     expect(gapsOf(advance(undefined, [received(3, { partition: 1, offset: 20 })], [hole]))).toEqual([[1, 2, null]]);
   });

@@ -106,6 +106,77 @@ describe('a damaged spool that an agent opens', () => {
     expect(fixture.losses()).toEqual({ spool_corrupt: 40 });
   });
 
+  it.each([
+    ['deleted', () => rmSync(fixture.path)],
+    ['empty', () => writeFileSync(fixture.path, '')],
+    ['overwritten', () => writeFileSync(fixture.path, 'nothing')],
+  ])('that held samples of three runs, and is %s: the tail file tells what each of them lost', (_, destroy) => {
+    const runs = [30, 20, 10].map((samples) => {
+      const spool = fixture.open();
+      appendSamples(spool, samples, PAYLOAD);
+      spool.close(samples === 20);
+      return { runId: spool.runId, samples };
+    });
+    destroy();
+    for (const suffix of ['-wal', '-shm']) rmSync(`${fixture.path}${suffix}`, { force: true });
+    const next = fixture.open();
+    const notes = notesOf(next);
+    for (const { runId, samples } of runs) {
+      expect(notes).toContainEqual(
+        expect.objectContaining({
+          kind: 'lost',
+          run_id: runId,
+          first_seq: 1,
+          last_seq: samples,
+          reason: 'spool_corrupt',
+        }),
+      );
+      expect(notes).toContainEqual(expect.objectContaining({ kind: 'run_ended', run_id: runId, last_seq: samples }));
+    }
+    expect(fixture.losses()).toEqual({ spool_corrupt: 60 });
+  });
+
+  it('that is destroyed under the running agent after two runs: the tail file tells what the first of them lost', () => {
+    const first = fixture.open();
+    appendSamples(first, 30, PAYLOAD);
+    first.close(true);
+    const second = fixture.open();
+    appendSamples(second, 5, PAYLOAD);
+    writeFileSync(fixture.path, Buffer.alloc(65_536, 0x11));
+    writeFileSync(`${fixture.path}-wal`, '');
+    appendSamples(second, 5, PAYLOAD);
+    second.close(false);
+    const notes = notesOf(fixture.open());
+    expect(notes).toContainEqual(
+      expect.objectContaining({
+        kind: 'lost',
+        run_id: first.runId,
+        first_seq: 1,
+        last_seq: 30,
+        reason: 'spool_corrupt',
+      }),
+    );
+  });
+
+  it('and says nothing of a run that it had done with', () => {
+    const first = fixture.open();
+    appendSamples(first, 30, PAYLOAD);
+    first.close(true);
+    const second = fixture.open();
+    appendSamples(second, 1, PAYLOAD);
+    second.acknowledge(
+      second.read(ALL).at(-1)?.id ?? 0,
+      second.notes(100).map(({ id }) => id),
+    );
+    second.maintain();
+    appendSamples(second, 1, PAYLOAD);
+    second.close(false);
+    rmSync(fixture.path);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    const runs = new Set(notesOf(fixture.open()).map(({ run_id }) => run_id));
+    expect(runs).toEqual(new Set([second.runId]));
+  });
+
   it.each<RecoveryStep>(['built', 'decided', 'log-moved', 'database-moved', 'placed'])(
     'by a process that is killed when the recovery has %s: the next one has all of it',
     (step) => {

@@ -55,7 +55,7 @@ function rebuild(rows: readonly SpoolRow[], changes: Partial<RebuildOptions> = {
   const making = new Rebuild({
     database,
     carrySamples: true,
-    tail: undefined,
+    tails: [],
     capacity: 1000,
     now: STARTED,
     ...changes,
@@ -120,7 +120,7 @@ describe('a rebuilt spool', () => {
   });
 
   it('knows a run without a row by its samples, its notes or the tail file', () => {
-    rebuild([sample(5, 1, 1), lost(1, 2, 1, 4)], { tail: { runId: uuidOf(3), seq: 6 } });
+    rebuild([sample(5, 1, 1), lost(1, 2, 1, 4)], { tails: [{ runId: uuidOf(3), seq: 6 }] });
     expect(all('SELECT hostname, last_seq, started_at, ended FROM runs ORDER BY run_id')).toEqual([
       { hostname: 'host-1', last_seq: 1, started_at: STARTED, ended: null },
       { hostname: expect.any(String), last_seq: 4, started_at: STARTED, ended: null },

@@ -134,4 +134,59 @@ describe('the tail file', () => {
       { numRuns: 50 },
     );
   });
+
+  it('keeps the earlier runs that it is told to, the newest of many, in their order before the current one', () => {
+    const runs = Array.from({ length: 40 }, () => uuids.next());
+    const kept = new Set<string>();
+    for (const [index, runId] of runs.entries()) {
+      const tail = open();
+      tail.begin(runId, true, kept);
+      for (let seq = 1; seq <= index + 1; seq++) tail.write(seq);
+      tail.close();
+      if (index % 2 === 0 || index > 20) kept.add(runId);
+    }
+    const found = open();
+    expect(found.runs().map(({ runId, seq }) => [runId, seq])).toEqual(
+      runs
+        .map((runId, index) => [runId, index + 1] as const)
+        .filter(([runId]) => kept.has(runId))
+        .slice(-25),
+    );
+    found.close();
+  });
+
+  it('drops the earlier runs that it is told to, and goes on with the current one', () => {
+    const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
+    const tail = open();
+    tail.begin(first, true);
+    tail.write(7);
+    tail.begin(second, true, new Set([first]));
+    tail.write(8);
+    tail.begin(third, true, new Set([first, second]));
+    tail.write(9);
+    tail.keep(new Set([second]));
+    tail.write(10);
+    tail.close();
+    expect(found().map(({ runId, seq }) => [runId, seq])).toEqual([
+      [second, 8],
+      [third, 10],
+    ]);
+  });
+
+  it('puts a run whose beginning is not committed behind those that are kept', () => {
+    const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
+    const tail = open();
+    tail.begin(first, true);
+    tail.write(7);
+    tail.begin(second, true, new Set([first]));
+    tail.write(8);
+    tail.begin(third, false);
+    tail.write(1);
+    tail.close();
+    expect(found().map(({ runId, seq, begun }) => [runId, seq, begun])).toEqual([
+      [first, 7, true],
+      [second, 8, true],
+      [third, 1, false],
+    ]);
+  });
 });

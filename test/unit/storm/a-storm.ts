@@ -33,7 +33,7 @@ export function aStorm(): Evidence {
     // The third was sent again after it had been acknowledged to nobody.
     ...rows.slice(0, 3),
     ...rows.slice(2),
-  ].map((row, offset) => ({ ...row, partition: 0, offset, poison: null }));
+  ].map((row, offset) => ({ ...row, partition: 0, offset, poison: null, notes: [] }));
   const poison = [1, 2].map((number, index) => ({
     partition: 0,
     offset: messages.length + index,
@@ -41,6 +41,7 @@ export function aStorm(): Evidence {
     run_id: null,
     seq: null,
     poison: number,
+    notes: [],
   }));
   return {
     ledger: book.close(),
@@ -51,6 +52,10 @@ export function aStorm(): Evidence {
         account(LAST_RUN, HOST, { taken: 4, received: 4, lost: 0, ended: null, reasons: {} }),
         account(POISON_RUN, 'poison', { taken: 1, received: 0, lost: 1, ended: null, reasons: { dead_letter: 1 } }),
       ],
+      gaps: [
+        { run_id: FIRST_RUN, first_seq: 6, last_seq: 6, reason: 'crash' },
+        { run_id: POISON_RUN, first_seq: 1, last_seq: 1, reason: 'dead_letter' },
+      ],
       hosts: [
         { hostname: HOST, samples: 9, received: 9, lost: 1, missing: 0 },
         { hostname: 'plain-1', samples: 1, received: 0, lost: 0, missing: 0 },
@@ -59,7 +64,7 @@ export function aStorm(): Evidence {
       offsets: new Map([[0, { next: messages.length + 2, epoch: 0 }]]),
       holes: 0,
     },
-    topic: { messages: [...messages, ...poison], ends: new Map([[0, messages.length + 2]]) },
+    topic: { messages: [...messages, ...poison], ends: new Map([[0, messages.length + 2]]), madeAnew: 0, cutShort: 0 },
     deadLetters: [1, 2].map((number) => ({ poison: number, reason: 'value: not JSON', value: 'x' })),
   };
 }

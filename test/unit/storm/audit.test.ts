@@ -62,7 +62,7 @@ describe('the auditor of a storm', () => {
   });
 
   it('wants the last line of a killed run accounted for unless the tail file shows that its append had not begun', () => {
-    expect(checksOf(withRun(FIRST_RUN, { lastUnbegun: false }))).toEqual(new Set(['account', 'absent']));
+    expect(checksOf(withRun(FIRST_RUN, { lastUnbegun: false }))).toEqual(new Set(['account', 'absent', 'reason']));
   });
 
   it('finds a sample that arrived although its append had not begun', () => {
@@ -94,11 +94,92 @@ describe('the auditor of a storm', () => {
     expect(checksOf({ ...storm, deadLetters })).toEqual(new Set(['dead letter']));
   });
 
+  it('takes no repeat in another partition for the first of its kind', () => {
+    const storm = aStorm();
+    const { messages, ends } = storm.topic;
+    const repeat = messages.find(({ seq }) => seq === 1) as (typeof messages)[number];
+    const later = messages.find(({ seq }) => seq === 4) as (typeof messages)[number];
+    const moved = [later, repeat].map((message, offset) => ({ ...message, partition: 1, offset }));
+    const topic = { ...storm.topic, messages: [...moved, ...messages], ends: new Map([...ends, [1, 2]]) };
+    const offsets = new Map([...storm.database.offsets, [1, { next: 2, epoch: 0 }] as const]);
+    expect(audit({ ...storm, topic, database: { ...storm.database, offsets } })).toEqual([]);
+  });
+
   it('finds a message in the topic that nobody took', () => {
     const storm = aStorm();
     const [first, ...rest] = storm.topic.messages;
     if (first === undefined) throw new Error('the storm has no message');
     const messages = [{ ...first, event_id: '01900000-0000-7000-8000-00000000beef' }, ...rest];
     expect(checksOf({ ...storm, topic: { ...storm.topic, messages } })).toContain('unknown message');
+  });
+
+  describe('of faults that may lose samples', () => {
+    const withoutFive = (reason: string | null): Evidence => {
+      const { ledger, database, topic, deadLetters } = aStorm();
+      const isGone = ({ run_id, seq }: { run_id: string | null; seq: number | null }) =>
+        run_id === FIRST_RUN && seq === 5;
+      const five = { run_id: FIRST_RUN, first_seq: 5, last_seq: 5, reason };
+      return {
+        ledger,
+        deadLetters,
+        topic: { ...topic, messages: topic.messages.filter((message) => !isGone(message)) },
+        database: {
+          ...database,
+          rows: database.rows.filter((row) => !isGone(row)),
+          gaps: [...database.gaps, five],
+          accounting: database.accounting.map((row) =>
+            row.run_id === FIRST_RUN
+              ? { ...row, received: 4, lost: 2, reasons: { crash: 1, [String(reason)]: 1 } }
+              : row,
+          ),
+          hosts: database.hosts.map((row) =>
+            row.hostname === HOST ? { ...row, samples: 8, received: 8, lost: 2 } : row,
+          ),
+        },
+      };
+    };
+    const excused = (evidence: Evidence, change: Partial<LedgerRun>): Evidence => ({
+      ...evidence,
+      ledger: {
+        ...evidence.ledger,
+        runs: evidence.ledger.runs.map((run) => (run.runId === FIRST_RUN ? { ...run, ...change } : run)),
+      },
+    });
+    const excuses = [{ fault: 'f', first: 4, last: 5, reasons: ['disk_full'] }];
+
+    it('excuses a loss at the place and for the reason of the fault', () => {
+      expect(audit(excused(withoutFive('disk_full'), { excuses }))).toEqual([]);
+    });
+
+    it('excuses none for another reason, and none at another place', () => {
+      expect(checksOf(excused(withoutFive('spool_corrupt'), { excuses }))).toEqual(new Set(['absent', 'reason']));
+      const elsewhere = [{ fault: 'f', first: 1, last: 4, reasons: ['disk_full'] }];
+      expect(checksOf(excused(withoutFive('disk_full'), { excuses: elsewhere }))).toEqual(
+        new Set(['absent', 'reason']),
+      );
+    });
+
+    it('excuses none that reached the topic', () => {
+      const evidence = excused(withoutFive('disk_full'), { excuses });
+      expect(checksOf({ ...evidence, topic: aStorm().topic })).toEqual(new Set(['absent', 'reason']));
+    });
+
+    it('lets a damaged spool say too much, never too little', () => {
+      const evidence = excused(aStorm(), { uncertain: true });
+      const withTaken = (taken: number, lost: number): Evidence => ({
+        ...evidence,
+        database: {
+          ...evidence.database,
+          accounting: evidence.database.accounting.map((row) =>
+            row.run_id === FIRST_RUN
+              ? { ...row, taken, lost, uncertain: true, reasons: { crash: 1, spool_corrupt: lost - 1 } }
+              : row,
+          ),
+          hosts: evidence.database.hosts.map((row) => (row.hostname === HOST ? { ...row, lost } : row)),
+        },
+      });
+      expect(audit(withTaken(8, 3))).toEqual([]);
+      expect(checksOf(withTaken(5, 0))).toContain('account');
+    });
   });
 });

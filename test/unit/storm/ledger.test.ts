@@ -87,4 +87,38 @@ describe('the tail file as the harness reads it', () => {
     expect(tailOf(join(directory, 'nowhere'), RUN)).toBeUndefined();
     spool.close(true);
   });
+
+  it('excuses what was taken between two marks, over the runs between them', () => {
+    const book = bookWith(3);
+    const from = book.mark('a');
+    book.line('a', { event: 'sample_taken', event_id: 'event-4', run_id: RUN, seq: 4 });
+    book.ended('a', 'killed', () => 4);
+    const next = RUN.replace('b1', 'b2');
+    book.line('a', { event: 'agent_started', run_id: next });
+    book.line('a', { event: 'sample_taken', event_id: 'event-5', run_id: next, seq: 1 });
+    book.excuse('a', from, book.mark('a'), { fault: 'f', reasons: ['disk_full'] });
+    const [first, second] = book.close().runs;
+    expect(first?.excuses).toEqual([{ fault: 'f', first: 4, last: Number.MAX_SAFE_INTEGER, reasons: ['disk_full'] }]);
+    expect(second?.excuses).toEqual([{ fault: 'f', first: 1, last: 1, reasons: ['disk_full'] }]);
+  });
+
+  it('excuses nothing between two marks at one place', () => {
+    const book = bookWith(3);
+    book.excuse('a', book.mark('a'), book.mark('a'), { fault: 'f', reasons: ['disk_full'] });
+    expect(book.close().runs[0]?.excuses).toEqual([]);
+  });
+
+  it('excuses the samples in a message that went with its log, and those that its notes told of', () => {
+    const book = bookWith(3);
+    const next = RUN.replace('b1', 'b2');
+    book.line('a', { event: 'agent_started', run_id: next });
+    const notes = [
+      { kind: 'lost', run_id: RUN, first_seq: 3, last_seq: 3 },
+      { kind: 'run_ended', run_id: RUN, last_seq: 3 },
+    ];
+    book.excuseMessage({ run_id: next, seq: 1, notes }, { fault: 'f', reasons: ['expired_in_kafka'] });
+    const [first, second] = book.close().runs;
+    expect(first).toMatchObject({ untold: true, excuses: [{ first: 3, last: 3 }] });
+    expect(second).toMatchObject({ untold: true, excuses: [{ first: 1, last: 1 }] });
+  });
 });

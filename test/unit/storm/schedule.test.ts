@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FAULTS } from '../../storm/faults/index.ts';
+import { FAULTS, LOST_LOG_FAULTS } from '../../storm/faults/index.ts';
 import { growth } from '../../storm/resources.ts';
 import { makeSchedule, type StormShape } from '../../storm/schedule.ts';
 
@@ -18,13 +18,27 @@ describe('the schedule of a storm', () => {
 
   it('has a lane for each target and, in ten minutes, every fault', () => {
     const lanes = makeSchedule(shape, FAULTS);
-    expect(lanes.map(({ on }) => on).filter((on) => on === 'agent')).toHaveLength(4);
+    expect(lanes.filter(({ on }) => on === 'agent link')).toHaveLength(4);
     const planned = new Set(lanes.flatMap(({ faults }) => faults.map(({ fault }) => fault.name)));
     expect([...planned].sort()).toEqual(FAULTS.map(({ name }) => name).sort());
   });
 
+  it('leaves one agent and one writer alive all the time where it is long', () => {
+    const killed = (durationMs: number, kind: string) =>
+      makeSchedule({ ...shape, durationMs }, FAULTS).filter(({ on }) => on === kind).length;
+    expect([killed(600_000, 'agent'), killed(600_000, 'writer')]).toEqual([3, 2]);
+    expect([killed(60_000, 'agent'), killed(60_000, 'writer')]).toEqual([4, 3]);
+  });
+
   it('has no two faults of one name', () => {
-    expect(new Set(FAULTS.map(({ name }) => name)).size).toBe(FAULTS.length);
+    for (const faults of [FAULTS, LOST_LOG_FAULTS]) {
+      expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length);
+    }
+  });
+
+  it('leaves the writers and the ways to the broker alone where logs lose messages', () => {
+    const planned = makeSchedule(shape, LOST_LOG_FAULTS).filter(({ faults }) => faults.length > 0);
+    expect(new Set(planned.map(({ on }) => on))).toEqual(new Set(['agent', 'topic']));
   });
 });
 
