@@ -8,6 +8,7 @@ import { type LeveledLog, openLog } from '../ops/log.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader } from '../sink/sink.ts';
 import type { Arguments } from './argument-values.ts';
+import { printableJson } from './printable.ts';
 import { settingsFrom } from './settings-options.ts';
 
 export class Centre implements AsyncDisposable {
@@ -58,5 +59,5 @@ export class Centre implements AsyncDisposable {
 }
 
 export function writeJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+  process.stdout.write(`${printableJson(JSON.stringify(value, undefined, 2))}\n`);
 }

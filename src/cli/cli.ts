@@ -14,6 +14,7 @@ import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
 import { EXIT_CODES, isMonitoring } from './monitoring.ts';
 import { offsetsCommand } from './offsets.ts';
+import { printableLines } from './printable.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
 import { statusCommand } from './status.ts';
@@ -95,5 +96,5 @@ export function printError(thrown: unknown): void {
     const cause = String(describeError(error.cause).message);
     if (!error.message.includes(cause)) lines.push(`  cause: ${cause}`);
   }
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(printableLines(lines));
 }

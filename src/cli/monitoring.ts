@@ -5,6 +5,7 @@
  * so that a mistake in the check is never taken for an outage. With --json standard output is one JSON object then, too.
  */
 import { HostspoolError } from '../lib/errors.ts';
+import { printableJson, printableLines } from './printable.ts';
 
 export const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
@@ -30,14 +31,14 @@ export function showUnknown(error: Error, asJson: boolean): void {
   process.exitCode = EXIT_CODES.unknown;
   const report = unknownReport(error);
   if (asJson) {
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    process.stdout.write(`${printableJson(JSON.stringify(report))}\n`);
     return;
   }
   const known = error instanceof HostspoolError;
   const { hint } = report;
   const lines = [`hostspool: ${known ? error.message : (error.stack ?? error.message)} [${report.reason_codes[0]}]`];
   if (hint !== null) lines.push(`  hint: ${hint}`);
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(printableLines(lines));
 }
 
 const MONITORING: readonly (readonly string[])[] = [['status'], ['lag'], ['hosts', 'list']];

@@ -1,8 +1,33 @@
-/** Text of others on one line that a terminal shows as it is: what would move its cursor is escaped. */
+/**
+ * Text of others as a terminal may show it: what would move its cursor, or turn the direction of a line, is escaped.
+ * Old terminals take U+0080 to U+009F for commands too.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+/** Of these JSON writes those below a blank as escapes by itself; its own line breaks stay. */
+const UNSAFE_IN_JSON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** On one line. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not reach a terminal
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+  return text.replace(UNSAFE, (character) => {
     const escaped = JSON.stringify(character).slice(1, -1);
-    return escaped.length > 1 ? escaped : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    return escaped.length > 1 ? escaped : codeOf(character);
   });
+}
+
+/** Lines, each with its end; a line break in one of them (a stack, a list of problems) is ours. */
+export function printableLines(lines: readonly string[]): string {
+  return lines
+    .flatMap((line) => line.split('\n'))
+    .map((line) => `${printable(line)}\n`)
+    .join('');
+}
+
+/** JSON that says the same: in valid JSON such characters are in texts only, where they may be written so. */
+export function printableJson(json: string): string {
+  return json.replace(UNSAFE_IN_JSON, codeOf);
+}
+
+function codeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

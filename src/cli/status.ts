@@ -18,6 +18,7 @@ import { DEFAULT_THRESHOLDS, type Thresholds } from '../operate/status-findings.
 import { readSnapshot, type SpoolSnapshot } from '../spool/snapshot.ts';
 import { type Arguments, argument, durationArgument } from './argument-values.ts';
 import { EXIT_CODES, showUnknown, unknownReport } from './monitoring.ts';
+import { printableJson } from './printable.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { statusTable } from './status-table.ts';
 
@@ -81,7 +82,7 @@ function show(path: string, thresholds: Thresholds, form: Form): void {
 
 function written(report: StatusReport, form: Form): string {
   if (form === 'table') return statusTable(report, { colours: wantsColours() });
-  return JSON.stringify(report, undefined, form === 'json' ? 2 : undefined);
+  return printableJson(JSON.stringify(report, undefined, form === 'json' ? 2 : undefined));
 }
 
 /** Ctrl-C ends it in order, with the exit code of the last look. */

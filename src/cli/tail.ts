@@ -6,7 +6,7 @@ import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
-import { printable } from './printable.ts';
+import { printable, printableJson } from './printable.ts';
 import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const tailCommand: CommandModule = {
@@ -87,7 +87,7 @@ export function formatJson(message: FollowedMessage): string {
       ]),
     ),
   });
-  return `${head.slice(0, -1)},${valueMember(message.value)}}`;
+  return printableJson(`${head.slice(0, -1)},${valueMember(message.value)}}`);
 }
 
 function valueMember(value: Buffer | null): string {

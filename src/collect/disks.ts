@@ -10,12 +10,14 @@
  * What a device is gets looked up when its name first appears, and again after it was gone. Where a host shows no disk
  * (most containers) the fields are left out.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { readRegularFile } from '../lib/regular-file.ts';
 import type { DiskDetail } from '../sample/sample.ts';
 import { type Collector, DETAIL_ENTRIES, type Fields } from './collector.ts';
 import type { KernelFile } from './kernel-file.ts';
 import { addCounters, sectorBytes } from './values.ts';
 
+const HIDDEN_LIMIT = 4096;
 const NETWORK_BLOCK_DEVICE = /^nbd\d+$/;
 
 /** After the name: reads, reads merged, sectors read, ms, writes, writes merged, sectors written. */
@@ -99,11 +101,9 @@ export class DisksCollector implements Collector {
     const entry = `${this.#sysBlock}/${name.replaceAll('/', '!')}`;
     if (name.startsWith('.') || !existsSync(entry)) return false;
     if (!existsSync(`${entry}/device`)) return NETWORK_BLOCK_DEVICE.test(name);
-    try {
-      return readFileSync(`${entry}/hidden`, 'latin1').trim() !== '1';
-    } catch {
-      return true; // older kernels know no hidden devices
-    }
+    const hidden = readRegularFile(`${entry}/hidden`, HIDDEN_LIMIT);
+    // Older kernels know no hidden devices.
+    return 'problem' in hidden || hidden.bytes.toString('latin1').trim() !== '1';
   }
 
   #forgetGone(): void {

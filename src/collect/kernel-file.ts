@@ -8,7 +8,7 @@
  * more on a new one. All files share one buffer, which grows to the largest: what a cursor shows is gone at the next
  * read.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { errorCode, HostspoolError } from '../lib/errors.ts';
 import { ByteCursor } from './byte-cursor.ts';
 
@@ -75,7 +75,8 @@ export class KernelFile {
           this.close();
         }
       }
-      this.#descriptor = openSync(this.path, 'r');
+      // A pipe, which can only be there where another root is given, would wait for a writer.
+      this.#descriptor = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
       return this.#buffer.fill(this.#descriptor, this.#longEntries);
     } catch (cause) {
       this.close();

@@ -5,18 +5,17 @@
  * /proc that is the host's) answers with the name of the asker's own namespace, which a container engine makes up anew
  * for each container. There the file says it in which the host keeps its name.
  */
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { readSmallFile } from './files.ts';
+
+const NAME_FILE_LIMIT = 64 * 1024;
 
 /** The name of the host whose root filesystem is at `hostRoot`; '' where none can be found. */
 export function hostnameAt(hostRoot: string): string {
   if (hostRoot === '/') return hostname();
-  try {
-    return nameIn(readFileSync(join(hostRoot, 'etc/hostname'), 'utf8'));
-  } catch {
-    return '';
-  }
+  const file = readSmallFile(join(hostRoot, 'etc/hostname'), NAME_FILE_LIMIT);
+  return 'text' in file ? nameIn(file.text) : '';
 }
 
 /** The first line that is neither empty nor a comment, as hostname(5) has it. */

@@ -5,6 +5,8 @@ import { reachTls, splitAddress, type TlsFacts } from '../lib/reach.ts';
 import { tlsOptions } from './tls.ts';
 import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
 
+const NAMES_SHOWN = 10;
+
 /** Rejects with KAFKA_TLS; what the certificate says is in the message. */
 export async function reachBrokerTls(
   settings: Settings['kafka'],
@@ -40,10 +42,17 @@ function told({ problem, certificate: { issuer, names, subject, validFrom, valid
     case 'CERT_NOT_YET_VALID':
       return ` (from ${day(validFrom)} on)`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return ` (${names === '' ? subject : names})`;
+      return ` (${names === '' ? subject : someOf(names)})`;
     default:
       return ` (issued by “${issuer}”)`;
   }
+}
+
+/** Certificates of content networks have hundreds. */
+function someOf(names: string): string {
+  const all = names.split(', ');
+  const more = all.length - NAMES_SHOWN;
+  return more > 0 ? `${all.slice(0, NAMES_SHOWN).join(', ')} and ${more} more` : names;
 }
 
 function noHandshake(address: string, error: unknown): HostspoolError {

@@ -32,6 +32,11 @@ const PROBLEMS: Readonly<Record<string, TlsProblem>> = {
     says: 'its certificate is not valid yet',
     hint: 'set the clock of this host, or of whoever issued the certificate',
   },
+  // Node has no name for these.
+  UNSPECIFIED: {
+    says: 'its certificate, or one above it, is refused, most likely as too weak (an RSA key below 2048 bits, SHA-1)',
+    hint: 'renew the broker’s certificate with a key of 2048 bits or more and SHA-256',
+  },
   CERT_REVOKED: { says: 'its certificate has been revoked', hint: 'renew the broker’s certificate' },
   ERR_TLS_CERT_ALTNAME_INVALID: {
     says: 'its certificate is for another name',

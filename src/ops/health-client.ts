@@ -136,6 +136,11 @@ async function ask(
     headers: { Host: new URL(url).host, ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }) },
     signal,
   });
+  // An answer that leaves HTTP comes as another event, and nothing would be left to wait for.
+  request.once('upgrade', (_response, upgraded: Socket) => {
+    upgraded.destroy();
+    request.emit('error', foreign(url, 'HTTP 101'));
+  });
   request.end();
   const [response] = (await once(request, 'response', { signal })) as [IncomingMessage];
   let text = '';

@@ -8,7 +8,6 @@
  */
 
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { Settings } from '../../config/schema.ts';
 import { reachBrokerTls, speaksTls } from '../../kafka/broker-reach.ts';
 import { BrokerSession } from '../../kafka/broker-session.ts';
@@ -177,9 +176,9 @@ export async function checkTls(
 }
 
 function checkFiles(tls: Settings['kafka']['tls'], now: number): Outcome {
-  tlsOptions(tls);
-  if (tls.cert === undefined) return ok(tls.ca === undefined ? 'the system’s authorities are trusted' : tls.ca);
-  const { isSoon, words, detail } = timeLeft(timesOf(new X509Certificate(readFileSync(tls.cert))), now);
+  const cert = tlsOptions(tls)?.cert;
+  if (typeof cert !== 'string') return ok(tls.ca === undefined ? 'the system’s authorities are trusted' : tls.ca);
+  const { isSoon, words, detail } = timeLeft(timesOf(new X509Certificate(cert)), now);
   const finding = `${tls.cert} is valid ${words}`;
   return isSoon
     ? warning('KAFKA_TLS_EXPIRES', finding, 'renew this client’s certificate', detail)

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { requireFor } from '../../../src/config/load.ts';
+import { mkfifoSync } from './mkfifo.ts';
 import { load, scratchDirectory } from './scratch.ts';
 
 function hostCalled(text: string | undefined): string {
@@ -23,6 +24,12 @@ describe('the name of a host that is seen under another root', () => {
     expect(settings.collect).toMatchObject({ host_root: root, hostname: 'web-1.example.com' });
     expect(sources.get('collect.hostname')).toEqual({ kind: 'default', name: `${root}/etc/hostname` });
     expect(() => requireFor('local', settings)).not.toThrow();
+  });
+
+  it('is none where etc/hostname is a pipe that nobody writes to', () => {
+    const root = hostCalled(undefined);
+    mkfifoSync(join(root, 'etc/hostname'));
+    expect(loadAt(root).settings.collect.hostname).toBe('');
   });
 
   it('gives way to collect.hostname', () => {

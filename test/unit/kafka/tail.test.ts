@@ -45,6 +45,9 @@ describe('a JSON line of tail', () => {
   it('holds any other text as a string, and bytes that are no text as base64', () => {
     expect(JSON.parse(formatJson(message('hello\nthere')))).toMatchObject({ value: 'hello\nthere' });
     expect(JSON.parse(formatJson(message(Buffer.from([0xff, 0x00]))))).toMatchObject({ value_base64: '/wA=' });
+    const hostile = '"\u009b2J\u007f \u202e"';
+    expect(formatJson(message(hostile))).toContain(String.raw`"value":"\u009b2J\u007f \u202e"`);
+    expect(JSON.parse(formatJson(message(hostile)))).toMatchObject({ value: JSON.parse(hostile) });
     expect(JSON.parse(formatJson(message(null)))).toMatchObject({ value: null });
   });
 

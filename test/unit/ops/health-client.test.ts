@@ -172,6 +172,15 @@ describe('who is no hostspool', () => {
     expect(error.message).toContain(`http://${settings.address}/health`);
   });
 
+  it('leaves HTTP with its answer', async () => {
+    const { settings } = await stranger(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+    );
+    const error = await refusal(settings);
+    expect(error.code).toBe('HEALTH_FOREIGN');
+    expect(error.message).toContain('HTTP 101');
+  });
+
   it('never answers: the time limit ends it', async () => {
     const { settings } = await stranger('');
     expect((await refusal(settings, 100)).message).toContain('no answer within 100ms');
