@@ -6,6 +6,7 @@ import { styleText } from 'node:util';
 import { formatSize } from '../lib/units.ts';
 import type { StatusReport } from '../operate/status.ts';
 import { ageInWords, percent, samples } from '../operate/status-findings.ts';
+import { printable } from './printable.ts';
 
 export interface TableOptions {
   readonly colours: boolean;
@@ -114,10 +115,4 @@ function ago(then: string, now: string): string {
 
 function rate(perSecond: number): string {
   return perSecond >= 10 ? `${Math.round(perSecond).toLocaleString('en-US')}/s` : `${Number(perSecond.toFixed(2))}/s`;
-}
-
-/** Text of others (an error of a broker, a host's name) must not move the cursor of who looks at it. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, ' ');
 }
