@@ -16,6 +16,7 @@ import { readPem } from '../lib/pem-file.ts';
 export interface HttpLimits {
   /** How long a connection may live, ms. */
   readonly connectionMs: number;
+  /** At once; one more takes the place of the oldest, so that silent ones keep nobody out. */
   readonly connections: number;
   /** Of the request line and the headers. */
   readonly headerBytes: number;
@@ -66,7 +67,6 @@ export class HttpServer {
   private constructor(server: Server, listener: RequestListener, limits: HttpLimits) {
     this.#server = server;
     this.#limits = limits;
-    server.maxConnections = limits.connections;
     server.maxHeadersCount = 100;
     // Who asks first whether to send a body is answered without it.
     server.on('checkContinue', listener);
@@ -112,6 +112,12 @@ export class HttpServer {
   }
 
   #connected(socket: Duplex): void {
+    if (this.#sockets.size >= this.#limits.connections) {
+      // A question is answered within milliseconds: what has been here longest does not ask.
+      const [oldest] = this.#sockets;
+      this.#sockets.delete(oldest as Duplex);
+      oldest?.destroy();
+    }
     this.#sockets.add(socket);
     const deadline = setTimeout(() => socket.destroy(), this.#limits.connectionMs).unref();
     socket.once('close', () => {
