@@ -1,11 +1,11 @@
 /** Agents at 1 s and at 5 s and the collector of psutil-peer.py, all at once: medians of five windows. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../../test/support/broker.ts';
 import { executable } from '../../test/support/executable.ts';
+import { PythonEnvironment } from '../../test/support/python-environment.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
 import { addFigures, median, print, spread } from './report.ts';
 
@@ -13,9 +13,9 @@ const WINDOWS = 5;
 /** Until everything has connected, and what runs often is compiled. */
 const WARM_UP_MS = 60_000;
 const TRACED_MS = 30_000;
-const PACKAGES = ['psutil==7.2.2', 'kafka-python==3.0.12'];
-const environment = join(import.meta.dirname, '../../build/bench-python');
-const python = join(environment, 'bin/python');
+const peerPython = new PythonEnvironment('bench-python', ['psutil==7.2.2', 'kafka-python==3.0.12'], (made) =>
+  made.runs('import psutil, kafka'),
+);
 
 interface Watched {
   readonly name: string;
@@ -38,9 +38,9 @@ export async function benchSteady(broker: Broker, directory: string, seconds: nu
       `--spool.path=${join(directory, name, 'spool.db')}`,
       '--http.address=',
     ]);
-  const missing = preparePeer();
+  const missing = peerPython.prepare();
   const peer = () =>
-    watched('psutil + kafka-python at 1 s', 1000, python, [
+    watched('psutil + kafka-python at 1 s', 1000, peerPython.python, [
       join(import.meta.dirname, 'psutil-peer.py'),
       broker.addresses.bootstrap,
       topic,
@@ -115,15 +115,4 @@ function report({ name, intervalMs, seen }: Watched, calls: number | undefined):
     wakeups_per_second: median(of('wakeups')),
     ...(calls === undefined ? {} : { system_calls_per_sample: calls }),
   });
-}
-
-/** Makes the environment of the peer where it is missing; answers why it can't be had, or undefined. */
-function preparePeer(): string | undefined {
-  const isUsable = () => existsSync(python) && spawnSync(python, ['-c', 'import psutil, kafka']).status === 0;
-  if (isUsable()) return undefined;
-  if (spawnSync('python3', ['-m', 'venv', environment]).status !== 0) return 'no python3 with venv here';
-  spawnSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...PACKAGES], {
-    timeout: 100_000,
-  });
-  return isUsable() ? undefined : `${PACKAGES.join(' and ')} could not be installed from PyPI`;
 }

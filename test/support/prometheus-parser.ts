@@ -1,12 +1,10 @@
 /** Prometheus' own client for Python, from PyPI, in build/prometheus-client: reads what we export, as a scrape would. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { PythonEnvironment } from './python-environment.ts';
 
-const environment = join(import.meta.dirname, '../../build/prometheus-client');
-const python = join(environment, 'bin/python');
-const PACKAGE = 'prometheus-client==0.21.1';
-const PIP_TIMEOUT_MS = 100_000;
+const environment = new PythonEnvironment('prometheus-client', ['prometheus-client==0.21.1'], (made) =>
+  made.runs('import prometheus_client'),
+);
 
 const PARSE = `
 import json, sys
@@ -30,24 +28,11 @@ export interface PrometheusParser {
 
 /** Makes the environment where it is missing. */
 export function preparePrometheusParser(): PrometheusParser {
-  return { reason: prepare(), parse };
+  return { reason: environment.prepare(), parse };
 }
 
 function parse(text: string): readonly ParsedSample[] {
-  const { status, stdout, stderr } = spawnSync(python, ['-c', PARSE], { input: text, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(environment.python, ['-c', PARSE], { input: text, encoding: 'utf8' });
   if (status !== 0) throw new Error(`the parser refused it: ${stderr}`);
   return JSON.parse(stdout) as ParsedSample[];
-}
-
-function prepare(): string | undefined {
-  const isUsable = () => spawnSync(python, ['-c', 'import prometheus_client']).status === 0;
-  if (existsSync(python) && isUsable()) return undefined;
-  rmSync(environment, { recursive: true, force: true });
-  if (spawnSync('python3', ['-m', 'venv', environment]).status !== 0) return 'no python3 with venv here';
-  const pip = spawnSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', PACKAGE], {
-    timeout: PIP_TIMEOUT_MS,
-    encoding: 'utf8',
-  });
-  if (isUsable()) return undefined;
-  return `pip could not install ${PACKAGE}: ${pip.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`;
 }

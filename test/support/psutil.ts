@@ -2,15 +2,14 @@
  * psutil, whose meanings the wire contract has, as a second opinion: a Python process that answers readings. It lives
  * in a virtual environment in build/psutil, made at the first use by venv and pip and used without a network after.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
+import { PythonEnvironment } from './python-environment.ts';
 
-const PACKAGE = 'psutil==7.2.2';
-const environment = join(import.meta.dirname, '../../build/psutil');
-const python = join(environment, 'bin/python');
-const PIP_TIMEOUT_MS = 100_000;
+const environment = new PythonEnvironment('psutil', ['psutil==7.2.2'], (made) =>
+  made.runs('import psutil; assert psutil.version_info >= (7, 2)'),
+);
 
 export interface PsutilReading {
   readonly version: string;
@@ -32,22 +31,9 @@ export interface PsutilReading {
 
 /** Makes the environment where it is missing; answers why psutil can't be had, or undefined. On CI that throws. */
 export function preparePsutil(): string | undefined {
-  const reason = prepare();
+  const reason = environment.prepare();
   if (reason !== undefined && process.env.CI === 'true') throw new Error(`no comparison with psutil: ${reason}`);
   return reason;
-}
-
-function prepare(): string | undefined {
-  const isUsable = () => spawnSync(python, ['-c', 'import psutil; assert psutil.version_info >= (7, 2)']).status === 0;
-  if (existsSync(python) && isUsable()) return undefined;
-  rmSync(environment, { recursive: true, force: true });
-  if (spawnSync('python3', ['-m', 'venv', environment]).status !== 0) return 'no python3 with venv here';
-  const pip = spawnSync(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', PACKAGE], {
-    timeout: PIP_TIMEOUT_MS,
-    encoding: 'utf8',
-  });
-  if (isUsable()) return undefined;
-  return `pip could not install ${PACKAGE}: ${pip.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`;
 }
 
 export class Psutil {
@@ -56,7 +42,7 @@ export class Psutil {
   readonly #answers: AsyncIterator<string>;
 
   private constructor() {
-    this.#process = spawn(python, [join(import.meta.dirname, 'psutil-readings.py')], {
+    this.#process = spawn(environment.python, [join(import.meta.dirname, 'psutil-readings.py')], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#lines = createInterface({ input: this.#process.stdout as NodeJS.ReadableStream });
