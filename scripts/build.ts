@@ -25,20 +25,7 @@ import { NOTIFY_ASSET } from '../src/ops/notify.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
 import { buildForeign } from './foreign-executable.ts';
 import { compileNotify } from './native.ts';
-
-/**
- * What keeps an idle agent small; measured in docs/performance.md. A small young generation, and a first collection of
- * the old one at 16 MB instead of some hundred. Maglev as the one compiler: the code of TurboFan and Sparkplug is never
- * touched and what runs once a second is not compiled thrice. One thread for V8's own work, with one arena of malloc.
- */
-const NODE_FLAGS = [
-  '--max-semi-space-size=1',
-  '--initial-old-space-size=16',
-  '--max-opt=2',
-  '--no-sparkplug',
-  '--v8-pool-size=1',
-  '--disable-sigusr1',
-];
+import { NODE_FLAGS } from './node-flags.ts';
 
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'build');

@@ -51,6 +51,10 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
     const { benchWriter } = await import('./writer.ts');
     return benchWriter({ messages, rounds });
   },
+  stages: async () => {
+    const { benchStages } = await import('./stages.ts');
+    return benchStages({ messages, rounds });
+  },
   growth: async () => {
     const { benchGrowth } = await import('./growth.ts');
     return benchGrowth({ messages: Math.min(messages, 50_000), rounds, sizes: [0, rows] });

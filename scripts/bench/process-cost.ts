@@ -4,6 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ProcessCost {
   /** CPU time of its threads so far, ms, to the nanosecond: the ticks of /proc/<pid>/stat are too coarse for a sample. */
   readonly cpuMs: number;
+  /** Of it, that of the threads beside the main one. */
+  readonly besideMs: number;
   /** Resident memory, MiB; of it private (anonymous), MiB. */
   readonly residentMiB: number;
   readonly privateMiB: number;
@@ -17,15 +19,16 @@ export interface ProcessCost {
 
 export function processCost(pid: number): ProcessCost {
   const threads = readdirSync(`/proc/${pid}/task`);
-  const cpuNs = threads.reduce((sum, thread) => {
-    const [onCpu = ''] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-    return sum + Number(onCpu);
-  }, 0);
+  const onCpu = (thread: string) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ', 1)[0]);
+  const mainNs = onCpu(String(pid));
+  const cpuNs = threads.reduce((sum, thread) => sum + (thread === String(pid) ? mainNs : onCpu(thread)), 0);
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const field = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
   const io = readFileSync(`/proc/${pid}/io`, 'utf8');
   return {
     cpuMs: cpuNs / 1e6,
+    besideMs: (cpuNs - mainNs) / 1e6,
     residentMiB: field('VmRSS') / 1024,
     privateMiB: field('RssAnon') / 1024,
     peakMiB: field('VmHWM') / 1024,

@@ -6,7 +6,7 @@
  * The rows of the raw loads are decoded before the clock starts: that is what they are raw of, as they also keep no
  * accounts, move no offsets and look for no duplicates. CPU is the kernel's account of the client process alone.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
@@ -29,6 +29,8 @@ interface Measured {
   readonly cpuUsPerRow: number;
   /** Most that was resident, MiB. */
   readonly peakMiB?: number;
+  /** Of `cpuUsPerRow`, that of the threads beside the main one. */
+  readonly besideUsPerRow?: number;
 }
 
 export const HOSTS = 50;
@@ -86,6 +88,7 @@ export async function loadedByWriter(
   database: OpenBenchDatabase,
   messages: number,
   topic = TOPIC,
+  program?: readonly [string, ...string[]],
 ): Promise<Measured> {
   const { args, env = {} } = database.writer;
   await using writer = new RunningExecutable(
@@ -100,20 +103,21 @@ export async function loadedByWriter(
       ...args,
     ],
     env,
+    program,
   );
   const assigned = await writer.event('partitions_assigned');
-  const before = processCost(writer.pid).cpuMs;
+  const before = processCost(writer.pid);
   const loads = () => writer.lines.filter(({ event }) => event === 'load_committed');
   const isLoaded = () => loads().reduce((sum, line) => sum + Number(line.messages), 0) >= messages;
   await until(isLoaded, 'the writer has loaded all', LIMIT_MS);
-  const after = processCost(writer.pid).cpuMs;
-  const peak = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${writer.pid}/status`, 'utf8'))?.[1];
+  const after = processCost(writer.pid);
   await writer.end('SIGTERM');
   const ms = Date.parse(String(loads().at(-1)?.time)) - Date.parse(String(assigned.time));
   return {
     rowsPerSecond: (messages / ms) * 1000,
-    cpuUsPerRow: ((after - before) / messages) * 1000,
-    peakMiB: Number(peak) / 1024,
+    cpuUsPerRow: ((after.cpuMs - before.cpuMs) / messages) * 1000,
+    peakMiB: after.peakMiB,
+    besideUsPerRow: ((after.besideMs - before.besideMs) / messages) * 1000,
   };
 }
 

@@ -55,8 +55,13 @@ export class RunningExecutable implements AsyncDisposable {
   #waiting: (() => void)[] = [];
   #stderr = '';
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.#child = spawn(executable, [...args, '--log.format=json'], {
+  /** `program`: what is run instead of the executable, with arguments that come before `args`. */
+  constructor(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+    [program, ...before]: readonly [string, ...string[]] = [executable],
+  ) {
+    this.#child = spawn(program, [...before, ...args, '--log.format=json'], {
       env: { ...BARE_ENV, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
