@@ -57,7 +57,11 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
   },
   growth: async () => {
     const { benchGrowth } = await import('./growth.ts');
-    return benchGrowth({ messages: Math.min(messages, 50_000), rounds, sizes: [0, rows] });
+    return benchGrowth({
+      messages: Math.min(messages, 50_000),
+      rounds,
+      sizes: values.rows === undefined && !quick ? [0, 1_000_000, 10_000_000] : [0, rows],
+    });
   },
   agent: async () => {
     const { benchAgent } = await import('./agent.ts');

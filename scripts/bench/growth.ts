@@ -12,7 +12,7 @@ import { CompressionTypes } from 'kafkajs';
 import { Broker } from '../../test/support/broker.ts';
 import { fleetSamples, sendMessages } from '../../test/support/fleet.ts';
 import { type Row, ratios, row, show } from './table.ts';
-import { BULK_ROWS, chunks, HOSTS, loadedByWriter, PARTITIONS, timed } from './writer.ts';
+import { BULK_ROWS, chunks, HOSTS, loadedByWriter, type Measured, PARTITIONS, timed } from './writer.ts';
 import { openSqlite } from './writer-databases.ts';
 
 export interface GrowthBench {
@@ -22,6 +22,9 @@ export interface GrowthBench {
   readonly sizes: readonly number[];
 }
 
+/** Rows that one statement of the filling inserts; what it reads them from stays in the cache. */
+const FILL_AT_ONCE = 100_000;
+
 export async function benchGrowth({ messages, rounds, sizes }: GrowthBench): Promise<Row[]> {
   const directory = mkdtempSync(join(process.env.HOSTSPOOL_BENCH_DIRECTORY ?? tmpdir(), 'hostspool-bench-'));
   await using broker = await Broker.start();
@@ -30,20 +33,29 @@ export async function benchGrowth({ messages, rounds, sizes }: GrowthBench): Pro
     await using open = await openSqlite(path);
     const result: Row[] = [];
     for (const size of sizes) {
-      show(`growth: ${size} rows`);
+      show(`growth: filling up to ${size} rows`);
+      const startedAt = performance.now();
       fill(path, size);
-      const writer: number[] = [];
-      const bulk: number[] = [];
+      show(`growth: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+      const writer: Measured[] = [];
+      const bulk: Measured[] = [];
       for (let round = 0; round < rounds; round++) {
+        show(`growth: ${size} rows, round ${round + 1} of ${rounds}`);
         const topic = `growth-${size}-${round}`;
         await broker.createTopic(topic, { partitions: PARTITIONS });
         await sendMessages(broker.bootstrap, topic, fleetSamples(HOSTS, messages), CompressionTypes.Snappy);
-        writer.push((await loadedByWriter(broker, open, messages, topic)).rowsPerSecond);
+        writer.push(await loadedByWriter(broker, open, messages, topic));
         const rows = chunks([...fleetSamples(HOSTS, messages)], BULK_ROWS);
-        bulk.push((await timed(rows, (list) => open.bulk(list))).rowsPerSecond);
+        bulk.push(await timed(rows, (list) => open.bulk(list)));
       }
-      const peer = { peer: 'raw bulk load into the same', ratios: ratios(writer, bulk) };
-      result.push(row('growth', `writer rows/s into SQLite, ${size} rows before`, writer, peer));
+      const before = `${size} rows before`;
+      const beside = (own: readonly number[], theirs: readonly number[]) => ({
+        peer: 'raw bulk load into the same',
+        ratios: ratios(own, theirs),
+      });
+      const [rate, cpu] = [rates(writer), cpus(writer)];
+      result.push(row('growth', `writer rows/s into SQLite, ${before}`, rate, beside(rate, rates(bulk))));
+      result.push(row('growth', `client CPU µs/row, ${before}`, cpu, beside(cpu, cpus(bulk))));
     }
     return result;
   } finally {
@@ -51,18 +63,45 @@ export async function benchGrowth({ messages, rounds, sizes }: GrowthBench): Pro
   }
 }
 
-/** Copies of rows that are there under other event_ids, in the order of time as those of agents are. */
+function rates(measured: readonly Measured[]): number[] {
+  return measured.map(({ rowsPerSecond }) => rowsPerSecond);
+}
+
+function cpus(measured: readonly Measured[]): number[] {
+  return measured.map(({ cpuUsPerRow }) => cpuUsPerRow);
+}
+
+/**
+ * Copies of rows that are there, as if they had been taken one after the other before now, a second apart on each host:
+ * event_ids and timestamps grow as those of agents do, and so the indexes are filled at the same places.
+ */
 function fill(path: string, size: number): void {
   const database = new Database(path);
+  const count = database.prepare<[], number>('SELECT count(*) FROM server_metrics').pluck();
+  let left = size - (count.get() ?? 0);
   const columns = (database.pragma('table_info(server_metrics)') as { name: string }[])
     .map(({ name }) => name)
-    .filter((name) => !['id', 'created_at', 'event_id'].includes(name));
-  const copy = database.prepare(
-    `INSERT INTO server_metrics (event_id, ${columns.join(', ')})
-     SELECT CAST(substr(event_id, 1, 6) || randomblob(10) AS BLOB), ${columns.join(', ')} FROM server_metrics LIMIT ?`,
+    .filter((name) => !['id', 'created_at', 'event_id', 'timestamp'].includes(name));
+  database.pragma('synchronous = OFF');
+  database.pragma('cache_size = -400000');
+  database.pragma('temp_store = MEMORY');
+  database.exec(
+    `CREATE TEMP TABLE pattern AS
+     SELECT ${columns.join(', ')} FROM server_metrics ORDER BY id LIMIT ${FILL_AT_ONCE}`,
   );
-  const count = database.prepare<[], number>('SELECT count(*) FROM server_metrics').pluck();
-  database.pragma('cache_size = -200000');
-  for (let left = size - (count.get() ?? 0); left > 0; ) left -= copy.run(Math.min(left, 200_000)).changes;
+  const copy = database.prepare(
+    `INSERT INTO server_metrics (event_id, timestamp, ${columns.join(', ')})
+     SELECT CAST(unhex(printf('%012x', @from + (rowid - 1) * @step)) || randomblob(10) AS BLOB),
+       strftime('%Y-%m-%d %H:%M:%f', (@from + (rowid - 1) * @step) / 1000.0, 'unixepoch'), ${columns.join(', ')}
+     FROM pattern WHERE rowid <= @rows`,
+  );
+  const most = database.prepare<[], number>('SELECT count(*) FROM pattern').pluck().get() ?? 0;
+  const step = 1000 / HOSTS;
+  for (let from = Date.now() - left * step; left > 0; ) {
+    const rows = Math.min(left, most);
+    copy.run({ from, step, rows });
+    from += rows * step;
+    left -= rows;
+  }
   database.close();
 }

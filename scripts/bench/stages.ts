@@ -7,7 +7,7 @@
  * kernel's account of the process less that of its main thread. Profiling itself costs some, so the sum is more than
  * what section `writer` finds.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
@@ -26,7 +26,7 @@ export interface StagesBench {
 }
 
 const root = join(import.meta.dirname, '..', '..');
-/** Where to leave the last profile, for Chrome's developer tools. */
+/** A directory to leave the last profile of each database in, for Chrome's developer tools. */
 const KEEP = process.env.HOSTSPOOL_BENCH_PROFILE;
 const TOPIC = 'bench-stages';
 const INTERVAL_US = 250;
@@ -35,16 +35,16 @@ const OTHER_THREADS = 'other threads: compiling, collecting';
 
 const STAGES: readonly Stage[] = [
   { name: 'garbage collection', frames: /^\(garbage collector\)@/ },
-  // A UUID is read by whoever decodes and written by whoever stages.
+  { name: 'commit: SQLite', frames: /^exec@|sqlite\/sqlite-sink/ },
   { name: 'insert: SQLite', frames: /^run@$|better-sqlite3.*|sqlite\/metrics-table/ },
-  { name: 'commit: SQLite', frames: /^exec@$|sqlite\/sqlite-sink/ },
   {
     name: 'accounts, offsets, hosts',
     frames:
       /\/src\/accounts\/|sink\/(account-cache|host-changes|contacts)|sqlite\/(account|hosts|offset)|writer\/(compose|explanations|loader)/,
   },
-  { name: 'stage: lines in order', frames: /sqlserver\/(staged-lines|sqlserver-sink|session)/ },
-  { name: 'encode: driver', frames: /node_modules\/(tedious|mssql)\// },
+  { name: 'stage: lines in order', frames: /sqlserver\/(staged-lines|sqlserver-sink|session|server)/ },
+  { name: 'encode and send', frames: /sqlserver\/bulk-rows|node_modules\/(tedious|mssql)\// },
+  // A UUID is read by whoever decodes and written by whoever stages.
   { name: 'decode and validate', frames: /\/src\/sample\/(?!identity)|writer\/chunk/ },
   { name: 'unpack', frames: /kafka\/(record-|snappy|lz4|message-set|codecs|xxhash)|crc/ },
   {
@@ -59,7 +59,7 @@ const ORDER = [
   'decode and validate',
   'accounts, offsets, hosts',
   'stage: lines in order',
-  'encode: driver',
+  'encode and send',
   'insert: SQLite',
   'commit: SQLite',
   'garbage collection',
@@ -84,6 +84,7 @@ export async function benchStages({ messages, rounds }: StagesBench): Promise<Ro
         const profiles = join(directory, `profiles-${result.length}-${round}`);
         mkdirSync(profiles);
         const { stages, beside } = await profiled(broker, await database.open(), messages, profiles);
+        if (KEEP !== undefined) copyFileSync(profileOf(profiles), join(KEEP, `${database.name}.cpuprofile`));
         stages.set(OTHER_THREADS, beside * messages);
         for (const stage of ORDER) times.get(stage)?.push((stages.get(stage) ?? 0) / messages);
         sums.push([...stages.values()].reduce((sum, us) => sum + us, 0) / messages);
@@ -116,10 +117,12 @@ async function profiled(broker: Broker, open: OpenBenchDatabase, messages: numbe
   ] as const;
   await using database = open;
   const { besideUsPerRow = Number.NaN } = await loadedByWriter(broker, database, messages, TOPIC, program);
-  const [file = ''] = readdirSync(directory);
-  const text = readFileSync(join(directory, file), 'utf8');
-  if (KEEP !== undefined) writeFileSync(KEEP, text);
-  const profile = JSON.parse(text) as CpuProfile;
+  const profile = JSON.parse(readFileSync(profileOf(directory), 'utf8')) as CpuProfile;
   const window = { first: /^decodeChunk@/, last: /^(load|committed)@/ };
   return { stages: timeByStage(profile, STAGES, window, REST), beside: besideUsPerRow };
+}
+
+function profileOf(directory: string): string {
+  const [file = ''] = readdirSync(directory);
+  return join(directory, file);
 }

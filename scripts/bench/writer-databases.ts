@@ -1,16 +1,17 @@
 /** The databases that a writer is measured against, each new and empty every time, and the raw ways into them. */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { TYPES } from 'tedious';
 import { SystemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { DecodedSample } from '../../src/sample/decode.ts';
 import { uuidToBytes } from '../../src/sample/identity.ts';
 import { SqliteSink } from '../../src/sink/sqlite/sqlite-sink.ts';
+import { columnType } from '../../src/sink/sqlserver/column-types.ts';
 import type { SqlServerSettings } from '../../src/sink/sqlserver/connection-settings.ts';
 import { Migrator } from '../../src/sink/sqlserver/migrator.ts';
 import { SqlServer } from '../../src/sink/sqlserver/server.ts';
 import type { Parameter, Session } from '../../src/sink/sqlserver/session.ts';
-import { stageLines } from '../../src/sink/sqlserver/staged-lines.ts';
 import { STAGE, type StagingTable } from '../../src/sink/sqlserver/staging-tables.ts';
 import { STATEMENTS } from '../../src/sink/sqlserver/statements.ts';
 import { missing, TestDatabase } from '../../test/sqlserver/database.ts';
@@ -130,8 +131,7 @@ async function overTds(
   return {
     writer: writerOf(settings),
     bulk: async (rows) => {
-      const lines = isNumbered ? stageLines(rows) : withoutNumber(rows);
-      await (await connected()).bulk(table, lines);
+      await bulkByDriver(await connected(), table, isNumbered ? numbered(rows.map(values)) : rows.map(values));
     },
     single: async (rows) => {
       const connection = await connected();
@@ -151,8 +151,23 @@ async function overTds(
   };
 }
 
-function* withoutNumber(rows: readonly DecodedSample[]): Generator<readonly unknown[]> {
-  for (const line of stageLines(rows)) yield line.slice(1);
+function numbered(lines: readonly (readonly unknown[])[]): unknown[][] {
+  return lines.map((line, index) => [index + 1, ...line]);
+}
+
+/** By the driver alone, nothing of ours on the way. */
+function bulkByDriver({ connection }: Session, table: StagingTable, lines: Iterable<unknown[]>): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const load = connection.newBulkLoad(table.name, { checkConstraints: true }, (error) => {
+    if (error) reject(error);
+    else resolve();
+  });
+  for (const { name, type, nullable } of table.columns) {
+    const { type: kind, ...size } = columnType(type);
+    load.addColumn(name, TYPES[kind], { ...size, nullable });
+  }
+  connection.execBulkLoad(load, lines);
+  return promise;
 }
 
 function writerOf(settings: SqlServerSettings): OpenBenchDatabase['writer'] {

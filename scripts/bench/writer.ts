@@ -24,7 +24,7 @@ export interface WriterBench {
   readonly rounds: number;
 }
 
-interface Measured {
+export interface Measured {
   readonly rowsPerSecond: number;
   readonly cpuUsPerRow: number;
   /** Most that was resident, MiB. */

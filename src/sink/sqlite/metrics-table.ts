@@ -5,8 +5,8 @@
 import type { SqliteDatabase, SqliteStatement } from '../../lib/sqlite.ts';
 import type { DecodedSample } from '../../sample/decode.ts';
 import { FIELDS } from '../../sample/fields.ts';
-import { uuidToBytes } from '../../sample/identity.ts';
-import { toTimeText } from './times.ts';
+import { uuidInto, uuidToBytes } from '../../sample/identity.ts';
+import { TimeTexts, toTimeText } from './times.ts';
 
 export interface Inserted {
   /** Rows that were not there before. */
@@ -17,6 +17,7 @@ export interface Inserted {
 export class MetricsTable {
   readonly #insert: SqliteStatement<unknown[]>;
   readonly #expire: SqliteStatement<[string, number]>;
+  readonly #times = new TimeTexts();
 
   constructor(database: SqliteDatabase) {
     const columns = ['hostname', 'timestamp', 'event_id', 'run_id', 'seq', ...FIELDS.map((field) => field.name)];
@@ -32,10 +33,14 @@ export class MetricsTable {
 
   insert(samples: readonly DecodedSample[]): Inserted {
     const byHost = new Map<string, number>();
+    const runs = new Map<string, Buffer>();
     let rows = 0;
+    // SQLite has copied what it keeps of it when the statement has run.
+    const event = Buffer.allocUnsafe(16);
     for (const { hostname, timestamp, event_id, run_id, seq, values } of samples) {
-      const run = run_id === null ? null : uuidToBytes(run_id);
-      const { changes } = this.#insert.run(hostname, toTimeText(timestamp), uuidToBytes(event_id), run, seq, ...values);
+      uuidInto(event_id, event, 0);
+      const run = run_id === null ? null : bytesOf(run_id, runs);
+      const { changes } = this.#insert.run(hostname, this.#times.of(timestamp), event, run, seq, ...values);
       if (changes === 0) continue;
       rows++;
       byHost.set(hostname, (byHost.get(hostname) ?? 0) + 1);
@@ -47,4 +52,13 @@ export class MetricsTable {
   expire(before: number, most: number): number {
     return this.#expire.run(toTimeText(before), most).changes;
   }
+}
+
+function bytesOf(run: string, known: Map<string, Buffer>): Buffer {
+  let bytes = known.get(run);
+  if (bytes === undefined) {
+    bytes = uuidToBytes(run);
+    known.set(run, bytes);
+  }
+  return bytes;
 }

@@ -8,6 +8,7 @@
  * would be waited for without end. So there is a second one, for all of it; when it ends the connection is closed.
  */
 import type { Connection, Request } from 'tedious';
+import { BulkRows } from './bulk-rows.ts';
 import { type ColumnType, columnType } from './column-types.ts';
 import type { Driver } from './driver.ts';
 import type { StagingTable } from './staging-tables.ts';
@@ -20,6 +21,8 @@ export interface Parameter {
   readonly value: unknown;
 }
 
+/** The kind of packet. */
+const BULK_LOAD = 7;
 /** The driver takes one time limit to wait for an answer and another to call the request off. */
 const LIMITS_OF_AN_ANSWER = 2;
 
@@ -70,7 +73,16 @@ export class Session {
       const { type: kind, ...size }: ColumnType = columnType(type);
       load.addColumn(name, this.#tedious.TYPES[kind], { ...size, nullable });
     }
-    this.connection.execBulkLoad(load, lines as Iterable<unknown[]>);
+    // As the driver's execBulkLoad does it, but for the bytes of the lines.
+    const rows = new BulkRows(load, table, lines);
+    const announcement = new this.#tedious.Request(
+      (load as unknown as { getBulkInsertSql(): string }).getBulkInsertSql(),
+      (error) => {
+        if (error) reject(error);
+        else this.connection.makeRequest(load, BULK_LOAD, rows);
+      },
+    );
+    this.connection.execSqlBatch(announcement);
     return this.#inTime(promise);
   }
 

@@ -3,7 +3,8 @@
  *
  * Lines are numbered in the order in which they are to be written, which is the same for every writer: rows by run and
  * sequence number, accounts and gaps by run, hosts by name. So two writers that meet take their locks in one order.
- * The rows of a large load are made one by one, while they are sent.
+ * The rows of a large load are made one by one, while they are sent; their times and identities stay what they are in a
+ * sample, as bulk-rows.ts takes them.
  */
 import { type Gap, tally } from '../../accounts/account.ts';
 import type { AccountChange } from '../../accounts/advance-all.ts';
@@ -20,15 +21,8 @@ const time = (ms: number | null) => (ms === null ? null : new Date(ms));
 
 export function* stageLines(rows: readonly DecodedSample[]): Generator<Line> {
   let n = 0;
-  let run: string | null = null;
-  let runBytes: Buffer | null = null;
-  for (const row of inOrder(rows)) {
-    if (row.run_id !== run) {
-      run = row.run_id;
-      runBytes = run === null ? null : uuidToBytes(run);
-    }
-    const { hostname, timestamp, event_id, seq, values } = row;
-    yield [++n, hostname, new Date(timestamp), uuidToBytes(event_id), runBytes, seq, ...values];
+  for (const { hostname, timestamp, event_id, run_id, seq, values } of inOrder(rows)) {
+    yield [++n, hostname, timestamp, event_id, run_id, seq, ...values];
   }
 }
 

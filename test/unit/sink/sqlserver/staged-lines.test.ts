@@ -57,18 +57,18 @@ describe('the lines of a load', () => {
     const lines = named(STAGE, stageLines(rows));
     expect(lines.map(({ n, run_id, seq }) => [n, run_id, seq])).toEqual([
       [1, null, null],
-      [2, uuidToBytes(uuid(1)), 9],
-      [3, uuidToBytes(uuid(1)), 10],
-      [4, uuidToBytes(uuid(2)), 1],
-      [5, uuidToBytes(uuid(2)), 0x7fffffff],
+      [2, uuid(1), 9],
+      [3, uuid(1), 10],
+      [4, uuid(2), 1],
+      [5, uuid(2), 0x7fffffff],
     ]);
     expect(lines[1]).toMatchObject({ hostname: 'host-1', cpu_percent: 12.5, agent_version: '1.0.0', load_1: null });
     expect(rows[0]?.run_id).toBe(uuid(2));
   });
 
-  it('give a row without a run the bytes of no other', () => {
+  it('give a row without a run that of no other', () => {
     const lines = named(STAGE, stageLines([sample(1, 1), sample(1, 2, plain), sample(2, 1)]));
-    expect(lines.map(({ run_id }) => run_id)).toEqual([null, uuidToBytes(uuid(1)), uuidToBytes(uuid(2))]);
+    expect(lines.map(({ run_id }) => run_id)).toEqual([null, uuid(1), uuid(2)]);
   });
 
   it('say what a fence expects, and nothing where there is to be no row', () => {
