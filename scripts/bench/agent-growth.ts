@@ -8,7 +8,7 @@ import { HostCollector } from '../../src/collect/host.ts';
 import { SystemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { Tree, USAGE } from '../../test/unit/collect/tree.ts';
-import { addFigures, median, print, spread } from './report.ts';
+import { type Row, row, show } from './table.ts';
 
 const ROUNDS = 7;
 const READINGS = 200;
@@ -21,7 +21,8 @@ interface Host {
   readonly details: boolean;
 }
 
-export async function benchCollectors(): Promise<void> {
+export async function benchCollectors(): Promise<Row[]> {
+  show('agent: readings of hosts that grow');
   const hosts = [
     ...[1, 64, 256].map((count) => host(`${count} CPUs`, 'proc/stat', cpus(count))),
     ...[2, 200].map((count) => host(`${count} interfaces`, 'proc/1/net/dev', interfaces(count))),
@@ -53,16 +54,13 @@ export async function benchCollectors(): Promise<void> {
       if (round > 0) cost.push((user + system) / READINGS);
     }
   }
-  const figures = opened.map(({ name, kib, cost }) => [name, `${spread(cost, 0)}, ${kib.toFixed(1)} KiB`] as const);
-  print('CPU of a reading, µs, and the size of the file that differs', Object.fromEntries(figures));
-  addFigures(
-    'agent_growth',
-    Object.fromEntries(opened.map(({ name, cost }) => [`${name.replaceAll(/\W+/g, '_')}_us`, median(cost)])),
-  );
   for (const { collector, tree } of opened) {
     collector.close();
     tree[Symbol.dispose]();
   }
+  return opened.map(({ name, kib, cost }) =>
+    row('agent: a reading', `CPU µs, ${name}: ${kib.toFixed(1)} KiB to read`, cost),
+  );
 }
 
 function host(name: string, path: string, text: string, details = false): Host {

@@ -7,14 +7,15 @@ import { Kafka, logLevel } from 'kafkajs';
 import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
 import type { Broker } from '../../test/support/broker.ts';
 import { executable, RunningExecutable, runExecutable } from '../../test/support/executable.ts';
-import { addFigures, median, print, spread } from './report.ts';
+import { type Row, row, show } from './table.ts';
 
 const ROUNDS = 7;
 const LOOK_EVERY_MS = 10;
 /** Short, so that the wait for the first tick hardly counts. */
 const INTERVAL_MS = 100;
 
-export async function benchStart(broker: Broker, directory: string): Promise<void> {
+export async function benchStart(broker: Broker, directory: string): Promise<Row[]> {
+  show('agent: starting');
   const version = Array.from({ length: ROUNDS }, () => {
     const startedAt = performance.now();
     runExecutable(['--version']);
@@ -45,16 +46,12 @@ export async function benchStart(broker: Broker, directory: string): Promise<voi
   const folder = dirname(executable);
   const [deb] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
   const megabytes = (path: string) => statSync(path).size / 1e6;
-  print('start and size', {
-    '--version, ms': spread(version, 0),
-    'start to the first sample in Kafka, ms': spread(first, 0),
-    'executable, MB': megabytes(executable).toFixed(1),
-    '.deb, MB': deb === undefined ? 'not built (npm run package)' : megabytes(join(folder, deb)).toFixed(1),
-  });
-  addFigures('agent_start', {
-    version_ms: median(version),
-    first_sample_ms: median(first),
-    executable_mb: megabytes(executable),
-    ...(deb === undefined ? {} : { deb_mb: megabytes(join(folder, deb)) }),
-  });
+  const section = 'agent: start and size';
+  return [
+    row(section, '--version, ms', version),
+    row(section, 'start to the first sample in Kafka, ms', first),
+    row(section, 'executable, MB', [megabytes(executable)]),
+    // It is there after `npm run package`.
+    ...(deb === undefined ? [] : [row(section, '.deb, MB', [megabytes(join(folder, deb))])]),
+  ];
 }

@@ -7,9 +7,10 @@ import type { Broker } from '../../test/support/broker.ts';
 import { executable } from '../../test/support/executable.ts';
 import { PythonEnvironment } from '../../test/support/python-environment.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
-import { addFigures, median, print, spread } from './report.ts';
+import { type Row, ratios, row, show } from './table.ts';
 
 const WINDOWS = 5;
+const PEER = 'psutil + kafka-python at 1 s';
 /** Until everything has connected, and what runs often is compiled. */
 const WARM_UP_MS = 60_000;
 const TRACED_MS = 30_000;
@@ -24,7 +25,7 @@ interface Watched {
   readonly seen: { readonly cost: ProcessCost; readonly at: number }[];
 }
 
-export async function benchSteady(broker: Broker, directory: string, seconds: number): Promise<void> {
+export async function benchSteady(broker: Broker, directory: string, seconds: number): Promise<Row[]> {
   const topic = `bench-${randomUUID()}`;
   await broker.createTopic(topic);
   const agent = (intervalMs: number, name = `agent at ${intervalMs / 1000} s`) =>
@@ -40,22 +41,32 @@ export async function benchSteady(broker: Broker, directory: string, seconds: nu
     ]);
   const missing = peerPython.prepare();
   const peer = () =>
-    watched('psutil + kafka-python at 1 s', 1000, peerPython.python, [
+    watched(PEER, 1000, peerPython.python, [
       join(import.meta.dirname, 'psutil-peer.py'),
       broker.addresses.bootstrap,
       topic,
       '1',
     ]);
   const all = [agent(1000), agent(5000), ...(missing === undefined ? [peer()] : [])];
-  if (missing !== undefined) process.stdout.write(`without a peer: ${missing}\n`);
+  if (missing !== undefined) show(`agent: without a peer: ${missing}`);
   try {
+    show('agent: steady, warming up');
     await sleep(WARM_UP_MS);
     for (const one of all) look(one);
     for (let window = 0; window < WINDOWS; window++) {
+      show(`agent: steady, window ${window + 1} of ${WINDOWS}`);
       await sleep(seconds * 1000);
       for (const one of all) look(one);
     }
-    for (const one of all) report(one, await systemCalls(one));
+    const figures = new Map(all.map((one) => [one, figuresOf(one)]));
+    const theirs = figures.get(all[2] as Watched);
+    const result: Row[] = [];
+    for (const one of all) {
+      const own = figures.get(one) as Figures;
+      const calls = await systemCalls(one);
+      result.push(...rowsOf(one.name, own, calls, one === all[2] ? undefined : theirs));
+    }
+    return result;
   } finally {
     for (const { child } of all) child.kill('SIGTERM');
   }
@@ -86,7 +97,8 @@ async function systemCalls({ child, intervalMs }: Watched): Promise<number | und
   return total === undefined ? undefined : Number(total) / (TRACED_MS / intervalMs);
 }
 
-function report({ name, intervalMs, seen }: Watched, calls: number | undefined): void {
+/** Of each window. */
+function figuresOf({ intervalMs, seen }: Watched) {
   const windows = seen.slice(1).map((after, index) => {
     const before = seen[index] as (typeof seen)[number];
     const samples = (after.at - before.at) / intervalMs;
@@ -98,21 +110,24 @@ function report({ name, intervalMs, seen }: Watched, calls: number | undefined):
     };
   });
   const of = (figure: 'cpu' | 'written' | 'wakeups') => windows.map((window) => window[figure]);
-  const { residentMiB, privateMiB } = (seen.at(-1) as (typeof seen)[number]).cost;
-  print(`${name}, steady`, {
-    'CPU per sample, ms': spread(of('cpu'), 2),
-    'resident, MiB': `${residentMiB.toFixed(1)}, ${privateMiB.toFixed(1)} of it private`,
-    'written per sample, KiB': spread(of('written'), 1),
-    'wake-ups per second': spread(of('wakeups'), 1),
-    'system calls per sample': calls === undefined ? 'not had: strace is not here' : calls.toFixed(0),
+  const after = seen.slice(1).map(({ cost }) => cost);
+  return {
+    'CPU ms/sample': of('cpu'),
+    'resident MiB': after.map(({ residentMiB }) => residentMiB),
+    'of it private, MiB': after.map(({ privateMiB }) => privateMiB),
+    'KiB written/sample': of('written'),
+    'wake-ups/s': of('wakeups'),
+  };
+}
+
+type Figures = ReturnType<typeof figuresOf>;
+
+/** `calls`: system calls per sample; undefined where there is no strace. */
+function rowsOf(name: string, figures: Figures, calls: number | undefined, peer: Figures | undefined): Row[] {
+  const section = `agent: ${name}, steady`;
+  const rows = (Object.keys(figures) as (keyof Figures)[]).map((what) => {
+    const beside = peer === undefined || peer[what].every((value) => value === 0);
+    return row(section, what, figures[what], beside ? {} : { peer: PEER, ratios: ratios(figures[what], peer[what]) });
   });
-  addFigures(`agent_steady_${name.replaceAll(/\W+/g, '_')}`, {
-    cpu_ms_per_sample: median(of('cpu')),
-    cpu_ms_per_sample_windows: of('cpu'),
-    resident_mib: residentMiB,
-    private_mib: privateMiB,
-    written_kib_per_sample: median(of('written')),
-    wakeups_per_second: median(of('wakeups')),
-    ...(calls === undefined ? {} : { system_calls_per_sample: calls }),
-  });
+  return calls === undefined ? rows : [...rows, row(section, 'system calls/sample', [calls])];
 }

@@ -12,19 +12,19 @@ import { Broker } from '../../test/support/broker.ts';
 import { benchCollectors } from './agent-growth.ts';
 import { benchStart } from './agent-start.ts';
 import { benchSteady } from './agent-steady.ts';
+import type { Row } from './table.ts';
 
 export interface AgentBench {
   /** Length of each of the five windows in which the steady agents are watched. */
   readonly seconds: number;
 }
 
-export async function benchAgent({ seconds }: AgentBench): Promise<void> {
+export async function benchAgent({ seconds }: AgentBench): Promise<Row[]> {
   const directory = mkdtempSync(join(tmpdir(), 'hostspool-bench-'));
   try {
-    await benchCollectors();
+    const reading = await benchCollectors();
     await using broker = await Broker.start();
-    await benchStart(broker, directory);
-    await benchSteady(broker, directory, seconds);
+    return [...reading, ...(await benchStart(broker, directory)), ...(await benchSteady(broker, directory, seconds))];
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -65,8 +65,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
   },
   agent: async () => {
     const { benchAgent } = await import('./agent.ts');
-    await benchAgent({ seconds });
-    return [];
+    return benchAgent({ seconds });
   },
 };
 

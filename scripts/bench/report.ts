@@ -52,10 +52,3 @@ export function spread(values: readonly number[], digits: number): string {
   const shown = (value: number) => value.toFixed(digits);
   return `${shown(median(values))} (${shown(Math.min(...values))}–${shown(Math.max(...values))})`;
 }
-
-/** A heading and its figures, one a line. */
-export function print(title: string, figures: Readonly<Record<string, string>>): void {
-  const width = Math.max(...Object.keys(figures).map((name) => name.length));
-  process.stdout.write(`${title}\n`);
-  for (const [name, figure] of Object.entries(figures)) process.stdout.write(`  ${name.padEnd(width)}  ${figure}\n`);
-}

@@ -25,9 +25,14 @@ const FILL_AT_ONCE = 200_000;
 
 type Level = 'full' | 'normal';
 
+interface Appended {
+  readonly perSecond: number;
+  readonly cpuUs: number;
+}
+
 interface Way {
-  /** Appends so many; answers the appends per second. */
-  append(count: number): number;
+  /** Appends so many, one by one. */
+  append(count: number): Appended;
   fill(rows: number): void;
   close(): void;
 }
@@ -49,20 +54,26 @@ export function benchSpool({ appends, rounds, rows }: SpoolBench): Row[] {
             show(`spool: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
           }
           show(`appends, ${level}, ${before} rows before`);
-          const rates = { spool: [] as number[], bare: [] as number[], raw: [] as number[] };
+          const own: Appended[] = [];
+          const theirs: Appended[] = [];
+          const bytes: Appended[] = [];
           for (let round = 0; round < rounds; round++) {
-            rates.spool.push(spool.append(appends));
-            rates.bare.push(bare.append(appends));
-            if (level === 'full') rates.raw.push(raw.append(appends));
+            own.push(spool.append(appends));
+            theirs.push(bare.append(appends));
+            if (level === 'full') bytes.push(raw.append(appends));
           }
-          const what = `appends/s, ${level}${before > 0 ? `, ${before} rows before` : ''}`;
-          const aim = '0.8';
-          const peer = 'bare better-sqlite3';
-          result.push(row('spool', what, rates.spool, { peer, ratios: ratios(rates.spool, rates.bare), aim }));
+          const when = `${level}${before > 0 ? `, ${before} rows before` : ''}`;
+          const rates = (list: readonly Appended[]) => list.map(({ perSecond }) => perSecond);
+          const cpu = (list: readonly Appended[]) => list.map(({ cpuUs }) => cpuUs);
+          const beside = (peer: string, all: readonly Appended[], figure: typeof rates) => ({
+            peer,
+            ratios: ratios(figure(own), figure(all)),
+          });
+          const bareRates = { ...beside('bare better-sqlite3', theirs, rates), aim: '0.8' };
+          result.push(row('spool', `appends/s, ${when}`, rates(own), bareRates));
+          result.push(row('spool', `CPU µs/append, ${when}`, cpu(own), beside('bare better-sqlite3', theirs, cpu)));
           if (level !== 'full') continue;
-          result.push(
-            row('spool', what, rates.spool, { peer: 'write and fdatasync', ratios: ratios(rates.spool, rates.raw) }),
-          );
+          result.push(row('spool', `appends/s, ${when}`, rates(own), beside('write and fdatasync', bytes, rates)));
         }
       } finally {
         for (const way of [spool, bare, raw]) way.close();
@@ -74,10 +85,13 @@ export function benchSpool({ appends, rounds, rows }: SpoolBench): Row[] {
   }
 }
 
-function timed(count: number, append: () => void): number {
+function timed(count: number, append: () => void): Appended {
+  const cpu = process.cpuUsage();
   const startedAt = performance.now();
   append();
-  return (count / (performance.now() - startedAt)) * 1000;
+  const ms = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpu);
+  return { perSecond: (count / ms) * 1000, cpuUs: (user + system) / count };
 }
 
 function openSpoolWay(directory: string, level: Level): Way {
@@ -165,9 +179,11 @@ function identities() {
 function multiply(database: Database.Database, rows: number): void {
   const columns = 'run_id, seq, event_id, taken_at, monotonic_at, crc, payload';
   const level = database.pragma('synchronous', { simple: true });
+  // Without a log of what is a copy anyway: that would be written twice.
+  database.pragma('journal_mode = OFF');
   database.pragma('synchronous = OFF');
   const copy = database.prepare(`INSERT INTO samples (${columns}) SELECT ${columns} FROM samples LIMIT ?`);
   for (let left = rows; left > 0; ) left -= copy.run(Math.min(left, FILL_AT_ONCE)).changes;
-  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.pragma('journal_mode = WAL');
   database.pragma(`synchronous = ${level}`);
 }
