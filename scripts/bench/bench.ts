@@ -41,7 +41,8 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
   },
   spool: async () => {
     const { benchSpool } = await import('./spool.ts');
-    return benchSpool({ appends: 1000, rounds, rows });
+    const before = values.rows === undefined && !quick ? 5_000_000 : rows;
+    return benchSpool({ appends: 1000, rounds, rows: before });
   },
   drain: async () => {
     const { benchDrain } = await import('./drain.ts');

@@ -4,8 +4,8 @@
  * message decoded to the last load: neither the start nor the stop is in it.
  *
  * The profiler sees the main thread. What the others use (V8's compiler, its collector, the threads of libuv) is the
- * kernel's account of the process less that of its main thread. Profiling itself costs some, so the sum is more than
- * what section `writer` finds.
+ * kernel's account of them, without the thread of the profiler. Being profiled costs the main thread some, so the sum is
+ * more than what section `writer` finds.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

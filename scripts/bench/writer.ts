@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
 import { type DecodedSample, decodeMessage } from '../../src/sample/decode.ts';
 import { Broker } from '../../test/support/broker.ts';
-import { RunningExecutable, until } from '../../test/support/executable.ts';
+import { executable, RunningExecutable, until } from '../../test/support/executable.ts';
 import { type FleetMessage, fleetSamples, sendMessages } from '../../test/support/fleet.ts';
 import { processCost } from './process-cost.ts';
 import { type Row, ratios, row, show } from './table.ts';
@@ -41,6 +41,8 @@ export const BULK_ROWS = 10_000;
 /** Enough for a rate: each is a round trip. */
 const SINGLE_ROWS = 3000;
 const LIMIT_MS = 600_000;
+/** Another executable to measure beside this one: a build from before a change. */
+const OTHER = process.env.HOSTSPOOL_BENCH_OTHER;
 
 export async function benchWriter({ messages, rounds }: WriterBench): Promise<Row[]> {
   const result: Row[] = [];
@@ -54,14 +56,19 @@ export async function benchWriter({ messages, rounds }: WriterBench): Promise<Ro
     show(`${messages} messages of ${HOSTS} hosts, ${Math.round(bytes)} bytes each, snappy`);
     for (const database of benchDatabases(directory)) {
       const writer: Measured[] = [];
+      const other: Measured[] = [];
       const bulk: Measured[] = [];
       const single: Measured[] = [];
       for (let round = 1; round <= rounds; round++) {
         const progress = (what: string) => show(`writer, round ${round} of ${rounds}: ${what}`);
-        progress('writer');
-        {
+        const programs = [{ program: executable, list: writer }];
+        if (OTHER !== undefined) programs.push({ program: OTHER, list: other });
+        // What runs first finds the machine busy with what came before: they take turns at that.
+        if (round % 2 === 0) programs.reverse();
+        for (const { program, list } of programs) {
+          progress(`writer ${program}`);
           await using open = await database.open();
-          writer.push(await loadedByWriter(broker, open, messages));
+          list.push(await loadedByWriter(broker, open, messages, TOPIC, [program]));
         }
         progress('raw bulk load');
         {
@@ -74,7 +81,7 @@ export async function benchWriter({ messages, rounds }: WriterBench): Promise<Ro
           single.push(await timed(chunks(samples.slice(0, SINGLE_ROWS), SINGLE_ROWS), (rows) => open.single(rows)));
         }
       }
-      result.push(...rowsOf(database.name, { writer, bulk, single }));
+      result.push(...rowsOf(database.name, { writer, other, bulk, single }));
     }
     return result;
   } finally {
@@ -149,7 +156,7 @@ export function* chunks(messages: readonly FleetMessage[], size: number): Genera
 
 function rowsOf(
   name: string,
-  { writer, bulk, single }: Readonly<Record<'writer' | 'bulk' | 'single', readonly Measured[]>>,
+  { writer, other, bulk, single }: Readonly<Record<'writer' | 'other' | 'bulk' | 'single', readonly Measured[]>>,
 ): Row[] {
   const rates = (measured: readonly Measured[]) => measured.map(({ rowsPerSecond }) => rowsPerSecond);
   const cpu = (measured: readonly Measured[]) => measured.map(({ cpuUsPerRow }) => cpuUsPerRow);
@@ -169,5 +176,15 @@ function rowsOf(
       'peak resident MiB',
       writer.flatMap(({ peakMiB }) => peakMiB ?? []),
     ),
+    ...(other.length === 0
+      ? []
+      : [
+          row(
+            section,
+            'client CPU µs/row of HOSTSPOOL_BENCH_OTHER',
+            cpu(other),
+            beside('this build', cpu(other), cpu(writer)),
+          ),
+        ]),
   ];
 }
