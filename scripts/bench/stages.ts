@@ -43,7 +43,7 @@ const STAGES: readonly Stage[] = [
       /\/src\/accounts\/|sink\/(account-cache|host-changes|contacts)|sqlite\/(account|hosts|offset)|writer\/(compose|explanations|loader)/,
   },
   { name: 'stage: lines in order', frames: /sqlserver\/(staged-lines|sqlserver-sink|session|server)/ },
-  { name: 'encode and send', frames: /sqlserver\/bulk-rows|node_modules\/(tedious|mssql)\// },
+  { name: 'encode and send', frames: /sqlserver\/bulk-|node_modules\/(tedious|mssql)\// },
   // A UUID is read by whoever decodes and written by whoever stages.
   { name: 'decode and validate', frames: /\/src\/sample\/(?!identity)|writer\/chunk/ },
   { name: 'unpack', frames: /kafka\/(record-|snappy|lz4|message-set|codecs|xxhash)|crc/ },

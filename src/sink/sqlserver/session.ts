@@ -73,15 +73,12 @@ export class Session {
       const { type: kind, ...size }: ColumnType = columnType(type);
       load.addColumn(name, this.#tedious.TYPES[kind], { ...size, nullable });
     }
-    // As the driver's execBulkLoad does it, but for the bytes of the lines.
+    // As the driver's execBulkLoad does it, below its public interface, but for the bytes of the lines.
     const rows = new BulkRows(load, table, lines);
-    const announcement = new this.#tedious.Request(
-      (load as unknown as { getBulkInsertSql(): string }).getBulkInsertSql(),
-      (error) => {
-        if (error) reject(error);
-        else this.connection.makeRequest(load, BULK_LOAD, rows);
-      },
-    );
+    const announcement = new this.#tedious.Request(load.getBulkInsertSql(), (error) => {
+      if (error) reject(error);
+      else this.connection.makeRequest(load, BULK_LOAD, rows);
+    });
     this.connection.execSqlBatch(announcement);
     return this.#inTime(promise);
   }

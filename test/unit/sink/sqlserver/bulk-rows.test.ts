@@ -131,6 +131,7 @@ describe('the bytes of a bulk load', () => {
     ['DECIMAL(15,2)', Number.POSITIVE_INFINITY],
     ['DATETIME2(3)', new Date(Number.NaN)],
     ['DATETIME2(3)', 253_402_300_800_000],
+    ['NVARCHAR(255)', 1],
     ['BINARY(16)', Buffer.alloc(17)],
     ['BINARY(16)', 'not a UUID'],
   ])('are not made of what a column of %s can not hold: %s', async (type, value) => {
