@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 export interface ProcessCost {
   /** CPU time of its threads so far, ms, to the nanosecond: the ticks of /proc/<pid>/stat are too coarse for a sample. */
   readonly cpuMs: number;
-  /** Of it, that of the threads beside the main one, without V8's profiler. */
+  /** Of it, that of the main thread; and of the others, without V8's profiler. */
+  readonly mainMs: number;
   readonly besideMs: number;
   /** Resident memory, MiB; of it private (anonymous), MiB. */
   readonly residentMiB: number;
@@ -31,6 +32,7 @@ export function processCost(pid: number): ProcessCost {
   const io = readFileSync(`/proc/${pid}/io`, 'utf8');
   return {
     cpuMs: sum(threads) / 1e6,
+    mainMs: onCpu(String(pid)) / 1e6,
     besideMs: sum(threads.filter((thread) => thread !== String(pid) && !isProfiler(thread))) / 1e6,
     residentMiB: field('VmRSS') / 1024,
     privateMiB: field('RssAnon') / 1024,

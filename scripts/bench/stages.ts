@@ -3,9 +3,10 @@
  * of the built executable, and every sample counts for the innermost frame that belongs to a stage. From the first
  * message decoded to the last load: neither the start nor the stop is in it.
  *
- * The profiler sees the main thread. What the others use (V8's compiler, its collector, the threads of libuv) is the
- * kernel's account of them, without the thread of the profiler. Being profiled costs the main thread some, so the sum is
- * more than what section `writer` finds.
+ * The profiler sees the main thread, and its time is that of the clock, in which others may have had the processor: only
+ * its shares are taken, of what the kernel says the thread used. What the others use (V8's compiler, its collector, the
+ * threads of libuv) is the kernel's account of them, without the thread of the profiler. Being profiled costs the main
+ * thread some, so the sum is more than what section `writer` finds.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -85,9 +86,9 @@ export async function benchStages({ messages, rounds }: StagesBench): Promise<Ro
         mkdirSync(profiles);
         const { stages, beside } = await profiled(broker, await database.open(), messages, profiles);
         if (KEEP !== undefined) copyFileSync(profileOf(profiles), join(KEEP, `${database.name}.cpuprofile`));
-        stages.set(OTHER_THREADS, beside * messages);
-        for (const stage of ORDER) times.get(stage)?.push((stages.get(stage) ?? 0) / messages);
-        sums.push([...stages.values()].reduce((sum, us) => sum + us, 0) / messages);
+        stages.set(OTHER_THREADS, beside);
+        for (const stage of ORDER) times.get(stage)?.push(stages.get(stage) ?? 0);
+        sums.push(sumOf(stages));
         await using open = await database.open();
         bulk.push((await timed(chunks(samples, BULK_ROWS), (rows) => open.bulk(rows))).cpuUsPerRow);
       }
@@ -105,6 +106,7 @@ export async function benchStages({ messages, rounds }: StagesBench): Promise<Ro
   }
 }
 
+/** µs per row. */
 async function profiled(broker: Broker, open: OpenBenchDatabase, messages: number, directory: string) {
   const program = [
     process.execPath,
@@ -116,10 +118,22 @@ async function profiled(broker: Broker, open: OpenBenchDatabase, messages: numbe
     join(root, 'src', 'main.ts'),
   ] as const;
   await using database = open;
-  const { besideUsPerRow = Number.NaN } = await loadedByWriter(broker, database, messages, TOPIC, program);
+  const { mainUsPerRow = Number.NaN, besideUsPerRow = Number.NaN } = await loadedByWriter(
+    broker,
+    database,
+    messages,
+    TOPIC,
+    program,
+  );
   const profile = JSON.parse(readFileSync(profileOf(directory), 'utf8')) as CpuProfile;
   const window = { first: /^decodeChunk@/, last: /^(load|committed)@/ };
-  return { stages: timeByStage(profile, STAGES, window, REST), beside: besideUsPerRow };
+  const times = timeByStage(profile, STAGES, window, REST);
+  const share = mainUsPerRow / sumOf(times);
+  return { stages: new Map([...times].map(([stage, us]) => [stage, us * share])), beside: besideUsPerRow };
+}
+
+function sumOf(times: ReadonlyMap<string, number>): number {
+  return [...times.values()].reduce((sum, us) => sum + us, 0);
 }
 
 function profileOf(directory: string): string {

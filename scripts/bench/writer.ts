@@ -29,7 +29,8 @@ export interface Measured {
   readonly cpuUsPerRow: number;
   /** Most that was resident, MiB. */
   readonly peakMiB?: number;
-  /** Of `cpuUsPerRow`, that of the threads beside the main one. */
+  /** Of `cpuUsPerRow`, that of the main thread, and of the others. */
+  readonly mainUsPerRow?: number;
   readonly besideUsPerRow?: number;
 }
 
@@ -124,6 +125,7 @@ export async function loadedByWriter(
     rowsPerSecond: (messages / ms) * 1000,
     cpuUsPerRow: ((after.cpuMs - before.cpuMs) / messages) * 1000,
     peakMiB: after.peakMiB,
+    mainUsPerRow: ((after.mainMs - before.mainMs) / messages) * 1000,
     besideUsPerRow: ((after.besideMs - before.besideMs) / messages) * 1000,
   };
 }
