@@ -11,7 +11,7 @@
  */
 import { connectionWords } from '../lib/connection-words.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
-import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
+import { brokerTlsProblem } from './tls-errors.ts';
 
 export interface ErrorContext {
   /** The brokers asked, as configured. */
@@ -224,8 +224,9 @@ function meaning(known: Meaning, context: ErrorContext, cause: unknown, detail =
 function connectionError(error: KafkaJsError, context: ErrorContext, cause: unknown): HostspoolError | undefined {
   const broker = typeof error.broker === 'string' ? error.broker : context.brokers.join(', ');
   if (typeof error.code === 'string') {
-    if (isTlsCode(error.code)) {
-      const { says, hint } = describeTlsProblem(error.code, error.message);
+    const tls = brokerTlsProblem(error.code, error.message);
+    if (tls !== undefined) {
+      const { says, hint } = tls;
       return new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${broker}: ${says}`, { hint, cause });
     }
     const says = connectionWords(error.code);
