@@ -20,6 +20,9 @@ export interface ErrorContext {
   readonly group?: string;
 }
 
+const NO_KAFKA =
+  'look what listens there: kafka.brokers may name another port, one that wants TLS (kafka.tls.enabled), or a proxy';
+
 interface Meaning {
   readonly code: string;
   readonly says: (context: ErrorContext) => string;
@@ -233,6 +236,12 @@ function connectionError(error: KafkaJsError, context: ErrorContext, cause: unkn
     if (says !== undefined) return unreachable(`broker ${broker} cannot be reached: ${says}`, cause);
   }
   switch (error.name) {
+    case 'UnreadableAnswer':
+      return new HostspoolError('KAFKA_UNREADABLE', `what broker ${broker} answers is not Kafka’s protocol`, {
+        hint: NO_KAFKA,
+        retryable: true,
+        cause,
+      });
     case 'KafkaJSConnectionClosedError':
       return unreachable(`broker ${broker} closed the connection`, cause);
     case 'KafkaJSBrokerNotFound':

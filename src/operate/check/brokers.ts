@@ -18,6 +18,14 @@ import { fileTimeLeft, timeLeft } from './certificate-time.ts';
 import { type Check, idOf, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
 
+/** What a listener that wants TLS may look like to who speaks without. */
+const MAY_BE_TLS: ReadonlySet<string> = new Set([
+  'KAFKA_UNREACHABLE',
+  'KAFKA_TIMEOUT',
+  'KAFKA_UNREADABLE',
+  'KAFKA_OTHER',
+]);
+
 export class BrokerChecks implements Disposable {
   readonly #context: CheckContext;
   readonly #sessions: BrokerSession[] = [];
@@ -207,7 +215,7 @@ async function explained(
     const hint = 'set kafka.brokers to the port of a listener with SASL, or leave kafka.sasl out';
     return new HostspoolError('KAFKA_AUTHENTICATION', message, { hint, cause: thrown });
   }
-  if (code !== 'KAFKA_UNREACHABLE' && code !== 'KAFKA_TIMEOUT' && code !== 'KAFKA_OTHER') return thrown;
+  if (!MAY_BE_TLS.has(code)) return thrown;
   if (!tls.enabled && (await speaksTls(address, AbortSignal.timeout(limit)))) {
     return new HostspoolError(
       'KAFKA_TLS',
