@@ -11,8 +11,8 @@ import { type Row, ratios, row, show } from './table.ts';
 
 const WINDOWS = 5;
 const PEER = 'psutil + kafka-python at 1 s';
-/** Until everything has connected, and what runs often is compiled. */
-const WARM_UP_MS = 60_000;
+/** How many windows go by first, until everything has connected and most of what runs is compiled. */
+const WARM_UP_WINDOWS = 4;
 const TRACED_MS = 30_000;
 const peerPython = new PythonEnvironment('bench-python', ['psutil==7.2.2', 'kafka-python==3.0.12'], (made) =>
   made.runs('import psutil, kafka'),
@@ -51,7 +51,7 @@ export async function benchSteady(broker: Broker, directory: string, seconds: nu
   if (missing !== undefined) show(`agent: without a peer: ${missing}`);
   try {
     show('agent: steady, warming up');
-    await sleep(WARM_UP_MS);
+    await sleep(WARM_UP_WINDOWS * seconds * 1000);
     for (const one of all) look(one);
     for (let window = 0; window < WINDOWS; window++) {
       show(`agent: steady, window ${window + 1} of ${WINDOWS}`);
