@@ -1,7 +1,8 @@
 /*
  * What Node can't do by itself.
  *
- * trim(): gives memory that the C library keeps, and nothing uses, back to the system (see idle-memory.ts).
+ * trim(): gives memory that the C library keeps, and nothing uses, back to the system, and the pages of files that
+ * starting touched (see idle-memory.ts).
  *
  * notify(path, text): sends one datagram to the socket that systemd named in NOTIFY_SOCKET; answers 0 or an errno.
  *
@@ -11,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #define NAPI_VERSION 8
+#include "file-pages.h"
 #include <errno.h>
 #include <malloc.h>
 #include <node_api.h>
@@ -58,6 +60,7 @@ static napi_value trim(napi_env env, napi_callback_info info) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+  drop_file_pages();
   return NULL;
 }
 

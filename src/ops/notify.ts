@@ -52,7 +52,7 @@ function loadSender(): SendDatagram {
 
 interface SystemCalls {
   readonly notify: SendDatagram;
-  /** Gives free memory of the C library back to the system. */
+  /** Gives back free memory of the C library, and pages of files that this process has not written. */
   trim(): void;
 }
 
