@@ -30,10 +30,25 @@ const CHILD = `
   process.stdout.write(JSON.stringify({ before, after, said }));
 `;
 
-describe('giving back what starting took', () => {
-  const addon = join(directory, 'notify.node');
-  const missing = compileNotify(addon);
+/** The bytes are as the program's are: they stay, and nobody writes them. */
+const TEXT_CHILD = `
+  const { readFileSync } = require('node:fs');
+  const addon = { exports: {} };
+  process.dlopen(addon, process.argv[1]);
+  const own = () => Number(/RssAnon:\\s+(\\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+  const bytes = new Uint8Array(64 << 20).fill(32);
+  bytes.set(Buffer.from('return 41 + "\\u00b0".length', 'latin1'));
+  const before = own();
+  const text = addon.exports.text(bytes.buffer);
+  const program = require('node:vm').compileFunction(text, []);
+  const grown = own() - before;
+  process.stdout.write(JSON.stringify({ length: text.length, answer: program(), grown, none: addon.exports.text('x') ?? null }));
+`;
 
+const addon = join(directory, 'notify.node');
+const missing = compileNotify(addon);
+
+describe('giving back what starting took', () => {
   it.skipIf(missing !== undefined)('leaves out most pages of files, nothing private, and everything works on', () => {
     const output = execFileSync(process.execPath, ['-e', CHILD, addon], { encoding: 'utf8' });
     const { before, after, said } = JSON.parse(output) as {
@@ -45,5 +60,14 @@ describe('giving back what starting took', () => {
     expect(after.private).toBeGreaterThan(before.private / 2);
     expect(new Set(said).size).toBe(1);
     expect(said).toHaveLength(4);
+  });
+});
+
+describe('the text of the program', () => {
+  it.skipIf(missing !== undefined)('is compiled where it lies, and not copied', () => {
+    const output = execFileSync(process.execPath, ['-e', TEXT_CHILD, addon], { encoding: 'utf8' });
+    const { length, answer, grown, none } = JSON.parse(output) as Record<string, number>;
+    expect({ length, answer, none }).toEqual({ length: 64 * 2 ** 20, answer: 42, none: null });
+    expect(grown).toBeLessThan(16 * 1024);
   });
 });
