@@ -7,10 +7,10 @@
 import yargs, { type CommandModule } from 'yargs';
 import { nearest } from '../config/problems.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { printableLines } from '../lib/printable.ts';
 import { describeError } from '../ops/log.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { EXIT_CODES, isMonitoring } from './monitoring.ts';
-import { printableLines } from './printable.ts';
 import { runCommand } from './run.ts';
 
 /** Runs the command that `args` name; answers the exit code. Never rejects. */
