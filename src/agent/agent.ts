@@ -119,6 +119,7 @@ export class Agent implements Service {
   apply(settings: ResolvedSettings): void {
     this.#sampling.apply(settings);
     this.#pace.setRate(settings.ship.max_rate);
+    if (settings.ship.linger !== this.#settings.ship.linger) this.#shipper.setLinger(settings.ship.linger);
     this.#access.renew(settings.kafka);
     this.#stats.every(settings.log.stats_interval);
     this.#settings = settings;

@@ -13,6 +13,7 @@ export function openShipper(
     topic: kafka.topic,
     batchSamples: ship.batch_samples,
     batchBytes: ship.batch_bytes,
+    linger: ship.linger,
     backoff: new Backoff(backoff),
   });
 }

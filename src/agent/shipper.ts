@@ -9,9 +9,14 @@
  *                           └──── wait over ───── └─────────────┘
  *
  * A round: read the oldest samples, let the pending notes ride on them, send, acknowledge samples and notes in one
- * transaction (a sample that was alone: in that of the next append). A kill anywhere in it leaves the samples in the
+ * transaction (all that was in the spool: in that of the next append). A kill anywhere in it leaves the samples in the
  * spool; they are sent again and the writer knows them by their event_id. A failed round changes nothing but the wait
  * before the next one. Between two rounds nothing probes: the attempt is the probe.
+ *
+ * A round that emptied the spool is followed by none for `linger`, counted from when it was sent, unless a whole batch
+ * comes together: what a request costs the host and the brokers is shared by what is taken meanwhile, and a batch of
+ * several samples packs to a fraction. Samples that come further apart than that leave at once, and so does what waits
+ * after a failure.
  *
  * Only what Kafka says of the samples themselves (too large, invalid) may cost one, and only when it stands alone:
  * the batch is halved until the guilty sample is by itself, it is tried without its notes, and then it is logged
@@ -37,12 +42,14 @@ export interface Producer {
 export interface ShipperOptions {
   readonly spool: Pick<
     Spool,
-    'read' | 'notes' | 'acknowledge' | 'acknowledgeLone' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
+    'read' | 'notes' | 'acknowledge' | 'acknowledgeAll' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
   >;
   readonly producer: Producer;
   readonly topic: string;
   readonly batchSamples: number;
   readonly batchBytes: number;
+  /** Least time between two requests while each empties the spool, ms. */
+  readonly linger: number;
   readonly pace: Pace;
   readonly backoff: Backoff;
   readonly clock: Clock;
@@ -61,9 +68,14 @@ export class Shipper {
   #state: ShippingState;
   /** Ends every wait: a stop, or `finish`. */
   readonly #hurry = new AbortController();
-  /** Ends the wait for something to send. */
+  /** Ends the wait for something to send, or for more of it. */
   #rouse: () => void = () => undefined;
   #finishing = false;
+  #linger: number;
+  /** No request before this, by the monotonic clock, unless a whole batch waits. */
+  #lingersUntil = 0;
+  /** It waits for more to send. */
+  #lingering = false;
   /** Most samples of the next batch; halved when Kafka refuses one, grows again with each success. */
   #limit: number;
   /** A lone sample was too large with its notes: it is tried without them. */
@@ -80,6 +92,7 @@ export class Shipper {
     this.#options = options;
     this.#rate = new Rate(options.clock);
     this.#limit = options.batchSamples;
+    this.#linger = options.linger;
     this.#state = { ...options.spool.shipping(), state: 'idle', failures: 0, next_attempt_at: null };
   }
 
@@ -119,6 +132,13 @@ export class Shipper {
 
   /** There is something to send. */
   wake(): void {
+    if (!this.#lingering || this.#options.spool.depth >= this.#limit) this.#rouse();
+  }
+
+  /** Takes over another linger, ms. */
+  setLinger(linger: number): void {
+    this.#linger = linger;
+    this.#lingersUntil = 0;
     this.#rouse();
   }
 
@@ -140,6 +160,8 @@ export class Shipper {
     };
     signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
+      await this.#gather();
+      if (signal.aborted) break;
       const batch = this.#read();
       if (batch.length === 0) {
         if (this.#finishing || until === 'empty') break;
@@ -157,6 +179,22 @@ export class Shipper {
     this.#options.spool.saveShipping(this.#state);
   }
 
+  /** Waits until the linger is over or a whole batch has come, where anything waits at all. */
+  async #gather(): Promise<void> {
+    const { spool, clock } = this.#options;
+    const wait = this.#lingersUntil - clock.monotonic();
+    if (wait <= 0 || this.#finishing || spool.depth === 0 || spool.depth >= this.#limit) return;
+    this.#lingering = true;
+    await new Promise<void>((resolve) => {
+      const takeBack = clock.after(wait, resolve);
+      this.#rouse = () => {
+        takeBack();
+        resolve();
+      };
+    });
+    this.#lingering = false;
+  }
+
   #read(): readonly SpooledSample[] {
     const { spool, batchBytes, pace } = this.#options;
     return spool.read({ samples: pace.limit(this.#limit), bytes: batchBytes });
@@ -167,8 +205,10 @@ export class Shipper {
     const { spool, producer, topic, backoff, pace, clock } = this.#options;
     const notes = this.#withoutNotes ? [] : spool.notes(NOTES_PER_SAMPLE);
     this.#become({ state: 'shipping', next_attempt_at: null });
+    const sentAt = clock.monotonic();
+    this.#lingersUntil = 0;
     try {
-      this.#sentAt = clock.monotonic();
+      this.#sentAt = sentAt;
       await producer.send(topic, compose(batch, notes), signal);
       this.#sentAt = undefined;
     } catch (thrown) {
@@ -191,6 +231,7 @@ export class Shipper {
     backoff.succeeded();
     pace.left(batch.length);
     this.#acknowledge(batch, notes);
+    if (spool.depth === 0) this.#lingersUntil = sentAt + this.#linger;
     return true;
   }
 
@@ -212,8 +253,8 @@ export class Shipper {
       next_attempt_at: null,
       samples_per_second_out: round2(this.#rate.perSecond()),
     });
-    const isLone = batch.length === 1 && notes.length === 0 && !this.#finishing;
-    if (isLone && spool.acknowledgeLone(last, this.#state)) return;
+    const mayRide = notes.length === 0 && !this.#finishing;
+    if (mayRide && spool.acknowledgeAll(batch, this.#state)) return;
     spool.acknowledge(
       last.id,
       notes.map((note) => note.id),

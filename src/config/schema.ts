@@ -180,6 +180,13 @@ const ship = group('Sending the spool to Kafka.', {
     .meta({
       description: 'Most bytes in one request, before compression. Keep it below the topic’s max.message.bytes.',
     }),
+  linger: duration({ min: 0, max: 10 * MINUTE })
+    .prefault('5s')
+    .meta({
+      description:
+        'Least time between two requests while Kafka keeps up: what is taken meanwhile leaves together, which costs host and brokers less and packs better. Samples further apart leave at once. 0 = each at once.',
+      live: true,
+    }),
   max_rate: integer({ min: 0, max: 10_000_000 }).prefault(0).meta({
     description: 'Most samples sent per second; paces the drain after an outage. 0 = unlimited.',
     live: true,

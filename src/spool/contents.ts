@@ -13,6 +13,7 @@ export class Contents {
   #oldest: Timed | undefined;
   #lastId = 0;
   #firstOfBoot = 0;
+  #loads = 0;
 
   constructor(bootId: string) {
     this.#bootId = bootId;
@@ -32,6 +33,11 @@ export class Contents {
     return this.#lastId;
   }
 
+  /** How often it was loaded: what was known of another file says nothing of this one. */
+  get loads(): number {
+    return this.#loads;
+  }
+
   /** Id from which on all samples are of this boot. */
   get firstOfBoot(): number {
     return this.#firstOfBoot;
@@ -43,6 +49,7 @@ export class Contents {
   }
 
   load(store: Store): void {
+    this.#loads++;
     const runs = store.runs();
     for (const run of runs) this.#hostnames.set(uuidFromBytes(run.run_id), run.hostname);
     this.#depth = store.count();

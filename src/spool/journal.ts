@@ -11,12 +11,12 @@
  * and in the tail file until one can.
  */
 import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
-import type { SampleIdentity } from '../sample/sample.ts';
 import type { Bounds } from './bounds.ts';
 import { Contents } from './contents.ts';
 import type { GuardedStore } from './guarded-store.ts';
 import type { GuardedTail } from './guarded-tail.ts';
 import { Notes } from './notes.ts';
+import type { SpooledSample } from './outlet.ts';
 import { Owed } from './owed.ts';
 import type { SpoolPorts } from './ports.ts';
 import { beginRun, endRun, settleEarlierRuns } from './runs.ts';
@@ -41,6 +41,8 @@ const LONGEST_RIDE_MS = 10_000;
 
 /** Largest number that the tail file can tell to be acknowledged. */
 const LARGEST_RIDING_SEQ = 2 ** 32 - 1;
+/** Most samples whose deletion may ride on an append: it waits for the disk with all that it changes. */
+const MOST_RIDING = 64;
 
 /** What a transaction does; answers how many samples it deleted. */
 export type TransactionBody = (store: Store, notes: Notes) => number;
@@ -132,22 +134,25 @@ export class Journal {
   }
 
   /**
-   * Whether the deletion of an acknowledged sample may ride on the next append: it is the only one in the spool, this
-   * run's, nothing else is owed, all was well before, and the next append is not far.
+   * Whether the deletion of acknowledged samples may ride on the next append: they are few, all there is in the spool,
+   * and this run's, nothing else is owed, all was well before, and the next append is not far.
    */
-  mayRide(sample: SampleIdentity): boolean {
+  mayRide(samples: readonly SpooledSample[]): boolean {
     const { spool, tail } = this.#options;
-    const isOwn = spool.purpose === 'agent' && sample.run_id === this.runId && sample.seq <= LARGEST_RIDING_SEQ;
     const isWell = this.#begun && tail.isOpen && this.owed.isEmpty && this.failing === undefined;
-    return isOwn && isWell && this.contents.depth === 1 && this.#interval <= LONGEST_RIDE_MS;
+    const areAll = this.contents.depth === samples.length && samples.length <= MOST_RIDING;
+    if (spool.purpose !== 'agent' || !isWell || !areAll || this.#interval > LONGEST_RIDE_MS) return false;
+    return samples.every(({ identity }) => identity.run_id === this.runId && identity.seq <= LARGEST_RIDING_SEQ);
   }
 
-  /** See Spool.acknowledgeLone. */
-  acknowledgeLone(id: number, seq: number): void {
-    this.owed.acknowledgeLone({ id, runId: this.runBytes, seq });
+  /** See Spool.acknowledgeAll. */
+  acknowledgeAll(samples: readonly SpooledSample[]): void {
+    const [first, last] = [samples[0] as SpooledSample, samples.at(-1) as SpooledSample];
+    const { seq } = last.identity;
+    this.owed.acknowledgeAll({ firstId: first.id, lastId: last.id, runId: this.runBytes, seq });
     this.#options.tail.acknowledged(seq);
-    this.contents.deleted(1);
-    this.#countedOut = 1;
+    this.contents.deleted(samples.length);
+    this.#countedOut = samples.length;
   }
 
   saveShipping(state: ShippingState): void {

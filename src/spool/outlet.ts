@@ -45,12 +45,16 @@ export interface OutletOptions {
 
 /** More notes than a spool ever has; keeps sums with it exact. */
 const ALL_NOTES = 2 ** 40;
+/** Most samples that memory keeps as they were stored: what comes together while Kafka is up. */
+const MOST_RECENT = 64;
 
 export class Outlet {
   readonly #options: OutletOptions;
   readonly #journal: Journal;
   #handedOut = 0;
-  #fresh: SpooledSample | undefined;
+  /** All samples of the spool as they were stored, while they are few and nothing befell any; else empty. */
+  #recent: SpooledSample[] = [];
+  #recentOf = 0;
 
   constructor(options: OutletOptions) {
     this.#options = options;
@@ -63,18 +67,22 @@ export class Outlet {
   }
 
   /**
-   * This sample was just stored. While it is the only one in the spool it is handed out as it is, and not read back: so
-   * it goes while Kafka is up, and reading it back is a tenth of what a sample costs.
+   * This sample was just stored. Where memory has all that is in the spool it is handed out as it is, and not read back:
+   * so it goes while Kafka is up, and reading a sample back is a tenth of what it costs.
    */
   stored(sample: SpooledSample): void {
-    this.#fresh = sample;
+    const { depth, loads } = this.#journal.contents;
+    if (depth === 1) this.#recent = [sample];
+    else if (this.#recent.length === depth - 1 && depth <= MOST_RECENT) this.#recent.push(sample);
+    else this.#recent = [];
+    this.#recentOf = loads;
   }
 
   read(limits: ReadLimits): readonly SpooledSample[] {
-    const fresh = this.#takeFresh();
-    if (fresh !== undefined) {
-      this.#handedOut = fresh.id;
-      return [fresh];
+    const recent = this.#fromMemory(limits);
+    if (recent.length > 0) {
+      this.#handedOut = recent.at(-1)?.id ?? 0;
+      return recent;
     }
     if (this.#journal.isEmpty) return [];
     for (;;) {
@@ -119,13 +127,22 @@ export class Outlet {
     this.#journal.write();
   }
 
-  /** The newest sample, where it is the only one. */
-  #takeFresh(): SpooledSample | undefined {
+  /** The oldest samples up to the limits, where memory has all that are in the file. */
+  #fromMemory(limits: ReadLimits): readonly SpooledSample[] {
     const { contents, owed } = this.#journal;
-    const fresh = this.#fresh;
-    const isOnly = contents.depth === 1 && fresh?.id === contents.lastId && owed.refused === 0 && owed.upTo < fresh.id;
-    if (!isOnly) this.#fresh = undefined;
-    return this.#fresh;
+    const [first] = this.#recent;
+    if (first === undefined) return [];
+    const areAll = this.#recent.length === contents.depth && this.#recent.at(-1)?.id === contents.lastId;
+    if (!areAll || this.#recentOf !== contents.loads || owed.refused > 0 || owed.upTo >= first.id) {
+      this.#recent = [];
+      return [];
+    }
+    let bytes = 0;
+    const over = this.#recent.findIndex(({ payload }, index) => {
+      bytes += Buffer.byteLength(payload);
+      return index > 0 && (index >= limits.samples || bytes > limits.bytes);
+    });
+    return this.#recent.slice(0, over < 0 ? undefined : over);
   }
 
   /** The oldest samples up to the limits, or up to the first damaged one. */

@@ -22,10 +22,12 @@ interface Refusal {
   readonly reason: LossReason;
 }
 
-/** A sample that was alone in the spool, so that nothing has to be asked to delete it. */
-export interface LoneSample {
-  readonly id: number;
+/** Samples of one run that were all there was in the spool, so that nothing has to be asked to delete them. */
+export interface Whole {
+  readonly firstId: number;
+  readonly lastId: number;
   readonly runId: Buffer;
+  /** The number of the last. */
   readonly seq: number;
 }
 
@@ -34,7 +36,7 @@ export class Owed {
   readonly #refusals = new Map<number, Refusal>();
   readonly #notes = new Set<number>();
   #upTo = 0;
-  #lone: LoneSample | undefined;
+  #whole: Whole | undefined;
   #shipping: string | undefined;
 
   get isEmpty(): boolean {
@@ -82,10 +84,10 @@ export class Owed {
     for (const id of noteIds) this.#notes.add(id);
   }
 
-  /** The same for a sample that is alone in the spool. */
-  acknowledgeLone(sample: LoneSample): void {
-    this.#upTo = sample.id;
-    this.#lone = sample;
+  /** The same for all that is in the spool. */
+  acknowledgeAll(samples: Whole): void {
+    this.#upTo = samples.lastId;
+    this.#whole = samples;
   }
 
   refuse(id: number, refusal: Refusal): void {
@@ -105,10 +107,11 @@ export class Owed {
   apply(store: Store, notes: Notes, currentRun: Buffer, at: number): number {
     let deleted = 0;
     notes.delete(this.#notes);
-    if (this.#lone !== undefined && this.#lone.id === this.#upTo) {
-      store.raiseRun.run({ run: this.#lone.runId, acked: this.#lone.seq, last: this.#lone.seq });
-      // It alone: whatever else might lie there has not been sent.
-      deleted += store.deleteBetween.run(this.#upTo, this.#upTo).changes;
+    if (this.#whole !== undefined && this.#whole.lastId === this.#upTo) {
+      const { runId, seq, firstId, lastId } = this.#whole;
+      store.raiseRun.run({ run: runId, acked: seq, last: seq });
+      // None but these: whatever else might lie there has not been sent.
+      deleted += store.deleteBetween.run(firstId, lastId).changes;
     } else if (this.#upTo > 0) {
       for (const { run_id, seq } of store.reached(this.#upTo)) {
         store.raiseRun.run({ run: run_id, acked: seq, last: seq });
@@ -136,7 +139,7 @@ export class Owed {
     this.#refusals.clear();
     this.#notes.clear();
     this.#upTo = 0;
-    this.#lone = undefined;
+    this.#whole = undefined;
     this.#shipping = undefined;
   }
 }

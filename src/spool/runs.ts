@@ -67,12 +67,16 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
   return deleted;
 }
 
-/** The one sample whose deletion was to ride on an append that did not come; answers how many it deleted. */
+/** The samples whose deletion was to ride on an append that did not come; answers how many it deleted. */
 function deleteAcknowledged(store: Store, run: Buffer, acked: number): number {
   const oldest = store.oldest.get();
   if (oldest === undefined || !oldest.run_id.equals(run) || oldest.seq > acked) return 0;
   store.raiseRun.run({ run, acked, last: acked });
-  return store.deleteUpTo.run(oldest.id).changes;
+  const kept = store.database
+    .prepare<[Buffer, number], number>('SELECT id FROM samples WHERE run_id <> ? OR seq > ? ORDER BY id LIMIT 1')
+    .pluck()
+    .get(run, acked);
+  return store.deleteUpTo.run((kept ?? Number.MAX_SAFE_INTEGER) - 1).changes;
 }
 
 function settleUnknownRun(

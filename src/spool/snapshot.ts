@@ -122,34 +122,36 @@ function readAgent(content: Content): Pick<SpoolSnapshot, 'agent' | 'damage'> {
   return { agent, damage: [...content.damage, 'state: the agent’s record is not one'] };
 }
 
-/** What a snapshot takes from the content as it is, but for a sample that is acknowledged and not deleted yet. */
+/** What a snapshot takes from the content as it is, but for samples that are acknowledged and not deleted yet. */
 function whole(files: SpoolFiles, content: Content, tails: readonly RunTail[]) {
   const path = files.database;
   const shipping = parseShippingState(content.state.get('shipping'));
+  const riding = acknowledgedOf(content.queue, tails);
   return {
     path,
     spoolId: content.state.get('spool_id') ?? null,
     bytes: content.bytes,
     filesystemFree: filesystemFree(path),
-    ...(isAcknowledged(content.queue, tails)
-      ? { queue: EMPTY_QUEUE, shipping: withOneMore(shipping, modifiedAt(files.tail)) }
+    ...(riding > 0
+      ? { queue: EMPTY_QUEUE, shipping: withMore(riding, shipping, modifiedAt(files.tail)) }
       : { queue: content.queue, shipping }),
     losses: content.losses,
     notesPending: content.notesPending,
   };
 }
 
-/** Whether all that is in the queue is a sample whose deletion rides on the next append. */
-function isAcknowledged(queue: QueueReading | null, tails: readonly RunTail[]): boolean {
-  const only = queue?.runs.length === 1 && queue.runs[0]?.samples === 1 ? queue.newest : null;
-  if (only == null) return false;
-  return tails.some(({ runId, acked }) => runId === only.runId && only.seq <= acked);
+/** How many samples are in the queue, where all of them are to be deleted by the next append; else 0. */
+function acknowledgedOf(queue: QueueReading | null, tails: readonly RunTail[]): number {
+  const [only] = queue?.runs.length === 1 ? queue.runs : [];
+  const newest = queue?.newest ?? null;
+  if (only === undefined || newest === null) return 0;
+  return tails.some(({ runId, acked }) => runId === newest.runId && newest.seq <= acked) ? only.samples : 0;
 }
 
 /** The state as it will be saved with that append. */
-function withOneMore(shipping: ShippingState, at: number | null): ShippingState {
+function withMore(samples: number, shipping: ShippingState, at: number | null): ShippingState {
   const last_ack_at = at === null ? shipping.last_ack_at : new Date(at).toISOString();
-  return { ...shipping, shipped_total: shipping.shipped_total + 1, last_ack_at };
+  return { ...shipping, shipped_total: shipping.shipped_total + samples, last_ack_at };
 }
 
 function requireFile(path: string): void {

@@ -236,18 +236,18 @@ export class Spool {
   }
 
   /**
-   * The same for a sample that is alone in the spool, as each is while all goes well: it is deleted by the transaction
-   * of the next append instead of one of its own. Until then the tail file says that it is acknowledged: `--status` and
-   * the next start go by that, and where even that is lost it is sent again. Answers false, and does nothing, where it
-   * can't be done so.
+   * The same for all that is in the spool, as what is sent is while all goes well: it is deleted by the transaction of
+   * the next append instead of one of its own. Until then the tail file says that it is acknowledged: `--status` and the
+   * next start go by that, and where even that is lost it is sent again. Answers false, and does nothing, where it can't
+   * be done so.
    */
-  acknowledgeLone(sample: SpooledSample, shipping: ShippingState): boolean {
+  acknowledgeAll(samples: readonly SpooledSample[], shipping: ShippingState): boolean {
     const journal = this.#journal;
-    if (journal.shipping.state !== 'idle' || !journal.mayRide(sample.identity)) return false;
-    journal.acknowledgeLone(sample.id, sample.identity.seq);
+    if (journal.shipping.state !== 'idle' || !journal.mayRide(samples)) return false;
+    journal.acknowledgeAll(samples);
     journal.saveShipping(shipping);
     this.#outlet.release();
-    this.#bounds.acknowledged(Buffer.byteLength(sample.payload));
+    for (const { payload } of samples) this.#bounds.acknowledged(Buffer.byteLength(payload));
     return true;
   }
 

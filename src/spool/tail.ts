@@ -1,6 +1,6 @@
 /**
  * The tail of a run: the last sequence number taken, on disk before the sample is, and the last one acknowledged while
- * its row waits for the next append to be deleted (see Spool.acknowledgeLone).
+ * its row waits for the next append to be deleted (see Spool.acknowledgeAll).
  *
  * The file is 4 KiB, made and fsynced when the spool is opened, and from then on only overwritten in place: that needs
  * no space and no fsync, so it works on a full disk, and what was written survives the death of the process (not of
@@ -41,7 +41,7 @@ export interface RunTail {
   readonly runId: string;
   /** The last sequence number taken; 0 before the first. */
   readonly seq: number;
-  /** A number up to which all are acknowledged, even if the spool still has one of them; 0 where nothing is said. */
+  /** A number up to which all are acknowledged, even if the spool still has some of them; 0 where nothing is said. */
   readonly acked: number;
   /** Whether the run's beginning had been committed to the spool. */
   readonly begun: boolean;

@@ -48,7 +48,7 @@ class MemorySpool {
     return this.pending.slice(0, limit);
   }
 
-  acknowledgeLone(): boolean {
+  acknowledgeAll(): boolean {
     return false;
   }
 
@@ -92,7 +92,11 @@ function away(): never {
   throw new HostspoolError('KAFKA_UNREACHABLE', 'no broker answers', { retryable: true });
 }
 
-function start(spool: MemorySpool, broker: Broker, options: { rate?: number; batchSamples?: number } = {}) {
+function start(
+  spool: MemorySpool,
+  broker: Broker,
+  options: { rate?: number; batchSamples?: number; linger?: number } = {},
+) {
   const clock = new FakeClock();
   const sent: Message[][] = [];
   const lines: ({ level: string } & LogFields)[] = [];
@@ -110,6 +114,7 @@ function start(spool: MemorySpool, broker: Broker, options: { rate?: number; bat
     topic: 'server-metrics',
     batchSamples: options.batchSamples ?? 4,
     batchBytes: 1_000_000,
+    linger: options.linger ?? 0,
     pace,
     backoff: new Backoff({ base: 1000, cap: 8000 }, () => 1),
     clock,
@@ -277,6 +282,69 @@ describe('the shipper', () => {
     expect(shipper.shipped).toBeLessThanOrEqual(44);
     await clock.advance(4000);
     expect(spool.depth).toBe(0);
+  });
+
+  it('lingers after a round that emptied the spool: what comes meanwhile leaves together', async () => {
+    const spool = new MemorySpool(1);
+    const { clock, shipper, sent } = start(spool, accept, { linger: 5000 });
+    await clock.advance(0);
+    expect(sent.map(seqs)).toEqual([[1]]);
+    for (let second = 1; second <= 4; second++) {
+      await clock.advance(1000);
+      spool.add(1);
+      shipper.wake();
+    }
+    expect(sent).toHaveLength(1);
+    await clock.advance(1000);
+    expect(sent.map(seqs)).toEqual([[1], [2, 3, 4, 5]]);
+    expect(shipper.state.state).toBe('idle');
+  });
+
+  it('sends at once what comes further apart, what fills a batch, and what waits after a failure', async () => {
+    const spool = new MemorySpool(1);
+    let away = false;
+    const { clock, shipper, sent } = start(
+      spool,
+      () => {
+        if (away) throw new HostspoolError('KAFKA_UNREACHABLE', 'no broker answers', { retryable: true });
+      },
+      { linger: 5000, batchSamples: 4 },
+    );
+    await clock.advance(5000);
+    const add = async (samples: number) => {
+      spool.add(samples);
+      shipper.wake();
+      await clock.advance(0);
+    };
+    await add(1);
+    expect(sent.map(seqs)).toEqual([[1], [2]]);
+    await add(3);
+    expect(sent).toHaveLength(2);
+    await add(1);
+    expect(sent.map(seqs)).toEqual([[1], [2], [3, 4, 5, 6]]);
+    away = true;
+    await clock.advance(5000);
+    await add(1);
+    away = false;
+    await add(1);
+    await clock.advance(1000);
+    expect(sent.slice(3).map(seqs)).toEqual([[7, 8]]);
+    await add(1);
+    shipper.setLinger(0);
+    await clock.advance(0);
+    expect(sent.slice(4).map(seqs)).toEqual([[9]]);
+  });
+
+  it('is told to finish: does not linger', async () => {
+    const spool = new MemorySpool(1);
+    const { shipper, clock, running, sent } = start(spool, accept, { linger: 60_000 });
+    await clock.advance(0);
+    spool.add(1);
+    shipper.wake();
+    await clock.advance(0);
+    shipper.finish();
+    await running;
+    expect(sent.map(seqs)).toEqual([[1], [2]]);
   });
 
   it('is told to finish: makes one attempt at once, even while it backs off, and ends at a failure', async () => {
