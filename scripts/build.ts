@@ -27,14 +27,12 @@ import { buildForeign } from './foreign-executable.ts';
 import { compileNotify } from './native.ts';
 
 /**
- * What keeps an idle agent small; measured in docs/performance.md. A young generation that stays at the 1 MB it begins
- * with, unless src/lib/throughput.ts lets it grow, and a first collection of the old one at 16 MB instead of some
- * hundred. Maglev as the one compiler: the code of TurboFan and Sparkplug is never touched and what runs once a second
- * is not compiled thrice. One thread for V8's own work, with one arena of malloc.
+ * What keeps an idle agent small; measured in docs/performance.md. A small young generation, and a first collection of
+ * the old one at 16 MB instead of some hundred. Maglev as the one compiler: the code of TurboFan and Sparkplug is never
+ * touched and what runs once a second is not compiled thrice. One thread for V8's own work, with one arena of malloc.
  */
 const NODE_FLAGS = [
-  '--max-semi-space-size=4',
-  '--semi-space-growth-factor=1',
+  '--max-semi-space-size=1',
   '--initial-old-space-size=16',
   '--max-opt=2',
   '--no-sparkplug',

@@ -4,14 +4,9 @@
  * The executable is built for the idle agent: one optimising compiler, Maglev, since what TurboFan would gain there is
  * less than what it costs. A writer and a drain run the same few functions millions of times; for them TurboFan is
  * allowed again. V8 looks at this flag whenever a function has become hot, so it may be set while it runs.
- *
- * The young generation is 1 MB there as well, which a batch fills several times, and each time what is alive is copied.
- * For them it may grow as far as scripts/build.ts allows: V8 multiplies its size by this factor when it has grown too
- * small; the executable begins with 1, so that nothing else ever grows.
  */
 import { setFlagsFromString } from 'node:v8';
 
 export function favourThroughput(): void {
   setFlagsFromString('--turbofan');
-  setFlagsFromString('--semi-space-growth-factor=4');
 }

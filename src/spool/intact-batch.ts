@@ -7,14 +7,15 @@
  *
  *   { run_id │ seq, taken_at, monotonic_at: 24 bytes left free │ event_id │ payload as UTF-8 }*
  *
- * Anything that does not fit, or has another checksum, and nothing of the batch is given: the caller then reads row by
- * row, and finds out which of them it is.
+ * Every byte then has its place, so that a sample whose checksum holds is what was written, whatever the columns claim
+ * to be. Anything that does not fit, or has another checksum, and nothing of the batch is given: the caller then reads
+ * row by row, and finds out which of them it is.
  */
 import { uuidFromBytes } from '../sample/identity.ts';
 import type { SampleIdentity } from '../sample/sample.ts';
 import { checksumInPlace, HEAD_BYTES, ID_BYTES, isWhole } from './checksum.ts';
 import type { ReadLimits, SpooledSample } from './outlet.ts';
-import type { PackedHead, Store } from './store.ts';
+import { PACKED_HEADS, type PackedHead, type Store } from './store.ts';
 
 const EVENT_ID_AT = HEAD_BYTES - ID_BYTES;
 
@@ -52,18 +53,22 @@ export function readIntact(
   return samples;
 }
 
-/** As many as the limits allow, at least one; undefined if a column is not of the kind that was written. */
+/** As many as the limits allow, at least one; undefined if a number is none that was written. */
 function headsOf(store: Store, after: number, limits: ReadLimits): PackedHead[] | undefined {
   const heads: PackedHead[] = [];
   let bytes = 0;
-  for (const head of store.packedHeads.iterate(after)) {
-    const [, seq, takenAt, monotonicAt, , size] = head;
-    if (size === null || !isWhole(seq) || seq < 1 || !isWhole(takenAt) || !isWhole(monotonicAt)) return undefined;
-    bytes += size;
-    if (heads.length > 0 && bytes > limits.bytes) break;
-    if (heads.push(head) >= limits.samples) break;
+  for (;;) {
+    // In small lists: one row at a time is dearer, and where samples are large few fit.
+    const some = store.packedHeads.all(heads.at(-1)?.[0] ?? after);
+    for (const head of some) {
+      const [, seq, takenAt, monotonicAt, , size] = head;
+      if (size === null || !isWhole(seq) || seq < 1 || !isWhole(takenAt) || !isWhole(monotonicAt)) return undefined;
+      bytes += size;
+      if (heads.length > 0 && bytes > limits.bytes) return heads;
+      if (heads.push(head) >= limits.samples) return heads;
+    }
+    if (some.length < PACKED_HEADS) return heads;
   }
-  return heads;
 }
 
 function isSameRun(bytes: Buffer, one: number, other: number): boolean {

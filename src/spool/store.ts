@@ -35,7 +35,6 @@ export type PackedHead = readonly [
   taken_at: number,
   monotonic_at: number,
   crc: number,
-  /** Null where run_id, event_id or payload is no such thing. */
   size: number | null,
 ];
 
@@ -61,6 +60,9 @@ export interface RunRow {
   readonly ended: 'clean' | 'unclean' | null;
 }
 
+/** So many of them are read at once. */
+export const PACKED_HEADS = 128;
+
 export interface StoreOptions {
   readonly files: SpoolFiles;
   readonly synchronous: 'full' | 'normal';
@@ -82,9 +84,6 @@ export const WAL_BYTES = CHECKPOINT_PAGES * PAGE_SIZE + 384 * 1024;
 
 /** Largest file whose structure is checked whole at open, in bytes. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
-
-/** Both ids are 16 bytes, as they were written. */
-const HAS_IDS = `typeof(run_id) = 'blob' AND length(run_id) = 16 AND typeof(event_id) = 'blob' AND length(event_id) = 16`;
 
 const HEAD = 'id, run_id, seq, taken_at, monotonic_at, octet_length(payload) AS size';
 
@@ -127,14 +126,15 @@ export class Store {
     // Without a limit: a bound one makes SQLite compile the statement anew at each use. Whoever iterates stops.
     this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id');
     this.outgoing = database.prepare(
-      `SELECT id, iif(${HAS_IDS}, hex(run_id) || hex(event_id), NULL) AS ids, seq, taken_at, monotonic_at, crc, payload
+      `SELECT id, iif(typeof(run_id) = 'blob' AND length(run_id) = 16 AND typeof(event_id) = 'blob' AND
+         length(event_id) = 16, hex(run_id) || hex(event_id), NULL) AS ids,
+         seq, taken_at, monotonic_at, crc, payload
        FROM samples WHERE id > ? ORDER BY id`,
     );
     this.packedHeads = database
       .prepare<[number], PackedHead>(
-        `SELECT id, seq, taken_at, monotonic_at, crc,
-           iif(${HAS_IDS} AND typeof(payload) = 'text', octet_length(payload), NULL)
-         FROM samples WHERE id > ? ORDER BY id`,
+        `SELECT id, seq, taken_at, monotonic_at, crc, octet_length(payload)
+         FROM samples WHERE id > ? ORDER BY id LIMIT ${PACKED_HEADS}`,
       )
       .raw();
     this.packed = database
