@@ -10,8 +10,8 @@ import { type ProcessCost, processCost } from './process-cost.ts';
 import { addFigures, median, print, spread } from './report.ts';
 
 const WINDOWS = 5;
-/** Until everything has connected, and what runs often is compiled. */
-const WARM_UP_MS = 60_000;
+/** How many windows go by first, until everything has connected and most of what runs is compiled. */
+const WARM_UP_WINDOWS = 4;
 const TRACED_MS = 30_000;
 const peerPython = new PythonEnvironment('bench-python', ['psutil==7.2.2', 'kafka-python==3.0.12'], (made) =>
   made.runs('import psutil, kafka'),
@@ -49,7 +49,7 @@ export async function benchSteady(broker: Broker, directory: string, seconds: nu
   const all = [agent(1000), agent(5000), ...(missing === undefined ? [peer()] : [])];
   if (missing !== undefined) process.stdout.write(`without a peer: ${missing}\n`);
   try {
-    await sleep(WARM_UP_MS);
+    await sleep(WARM_UP_WINDOWS * seconds * 1000);
     for (const one of all) look(one);
     for (let window = 0; window < WINDOWS; window++) {
       await sleep(seconds * 1000);

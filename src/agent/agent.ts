@@ -9,6 +9,7 @@
 import type { ResolvedSettings } from '../config/load.ts';
 import { KafkaAccess } from '../kafka/access.ts';
 import { KafkaProducer } from '../kafka/producer.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -171,6 +172,10 @@ export class Agent implements Service {
       hostspool_ship_latency_seconds: latency,
       hostspool_batch_messages: batches,
     };
+  }
+
+  certificates(): readonly CertificateFile[] {
+    return this.#access.certificates;
   }
 
   /** What `hostspool status` would see; undefined while the spool can't be read. */

@@ -11,6 +11,7 @@ export function samplingMetrics(sampling: Sampling, spool: Spool, { spool: bound
     hostspool_event_loop_delay_seconds: sampling.tickDelays,
     hostspool_samples_taken_total: sampling.taken,
     hostspool_ticks_missed_total: sampling.missedTicks,
+    hostspool_clock_steps_total: sampling.clockSteps,
     hostspool_last_sample_timestamp_seconds: takenAt === undefined ? null : takenAt / 1000,
     hostspool_sample_duration_seconds: labelled('collector', sampling.collectorDurations),
     hostspool_collector_errors_total: labelled('collector', sampling.collectorErrors),

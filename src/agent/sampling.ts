@@ -67,6 +67,10 @@ export class Sampling {
     return this.#ticker.missed;
   }
 
+  get clockSteps(): number {
+    return this.#ticker.steps;
+  }
+
   /** Ticks without a sample, and samples that could not be stored. */
   get errors(): number {
     return this.#sampler.unread + this.#sampler.unstored;

@@ -34,6 +34,7 @@ export class Ticker {
   #readAt: number;
   readonly #delays = new Histogram(DELAY_BOUNDS);
   #missed = 0;
+  #steps = 0;
   #tickedAt: number | undefined;
   /** The interval is another than the wait was for. */
   #anew = false;
@@ -52,6 +53,11 @@ export class Ticker {
   /** Grid points that went by without a tick. */
   get missed(): number {
     return this.#missed;
+  }
+
+  /** Ticks that found the wall clock stepped. */
+  get steps(): number {
+    return this.#steps;
   }
 
   /** How late ticks came: what the event loop was held up, in seconds. */
@@ -89,6 +95,7 @@ export class Ticker {
       if (late < 0) continue; // a timer may fire a fraction of a millisecond early
       this.#delays.observe(late / 1000);
       const steppedMs = this.#readStep();
+      if (steppedMs !== 0) this.#steps++;
       this.#tickedAt = this.#readAt;
       const at = this.#clock.now();
       await work({ at, steppedMs });

@@ -2,13 +2,13 @@
 import { type ResolvedSettings, requireFor } from '../config/load.ts';
 import { KafkaAdmin } from '../kafka/admin.ts';
 import { type Clock, SystemClock } from '../lib/clock.ts';
+import { printableJson } from '../lib/printable.ts';
 import { isDatabaseConfigured, openConfiguredDatabase } from '../operate/configured-database.ts';
 import type { OpenOffsets } from '../operate/positions.ts';
 import { type LeveledLog, openLog } from '../ops/log.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 import type { LogReader } from '../sink/sink.ts';
 import type { Arguments } from './argument-values.ts';
-import { printableJson } from './printable.ts';
 import { settingsFrom } from './settings-options.ts';
 
 export class Centre implements AsyncDisposable {

@@ -7,12 +7,12 @@ import { requireHostRoot } from '../collect/host-root.ts';
 import type { LoadedSettings } from '../config/load.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { silentLog } from '../lib/log.ts';
+import { printable } from '../lib/printable.ts';
 import { type CheckReport, check } from '../operate/check/plan.ts';
 import type { CheckResult } from '../operate/check/run-checks.ts';
 import { type Arguments, durationArgument } from './argument-values.ts';
 import { writeJson } from './centre.ts';
 import { EXIT } from './exit-codes.ts';
-import { printable } from './printable.ts';
 import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 import { spoolPath } from './status.ts';
 

@@ -2,6 +2,7 @@
 import yargs, { type CommandModule } from 'yargs';
 import { nearest } from '../config/problems.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { printableLines } from '../lib/printable.ts';
 import { describeError } from '../ops/log.ts';
 import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
@@ -14,7 +15,6 @@ import { lagCommand } from './lag.ts';
 import { migrateCommand } from './migrate.ts';
 import { EXIT_CODES, isMonitoring } from './monitoring.ts';
 import { offsetsCommand } from './offsets.ts';
-import { printableLines } from './printable.ts';
 import { runCommand } from './run.ts';
 import { sampleCommand } from './sample.ts';
 import { statusCommand } from './status.ts';

@@ -1,7 +1,7 @@
 /** Dead letters for people and for programs: whatever is in them, it comes out as text that harms no terminal. */
 import { isUtf8 } from 'node:buffer';
+import { printable } from '../lib/printable.ts';
 import type { DeadLetterDetail, DeadLetterLine, DeadLetterReport } from '../operate/dead-letter-list.ts';
-import { printable } from './printable.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 
 /** What a line shows of a reason; `show` and --json have all of it. */

@@ -7,11 +7,11 @@
  */
 import type { Argv, CommandModule } from 'yargs';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { printable } from '../lib/printable.ts';
 import type { HealthAnswer, HealthQuestion } from '../ops/condition.ts';
 import { type Arguments, durationArgument } from './argument-values.ts';
 import { writeJson } from './centre.ts';
 import { EXIT } from './exit-codes.ts';
-import { printable } from './printable.ts';
 import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 const DEFAULT_TIMEOUT_MS = 3_000;

@@ -1,6 +1,7 @@
 /** `hostspool hosts list|forget`: the fleet as the database knows it. `list` is for monitoring, too. */
 import type { Argv, CommandModule } from 'yargs';
 import { asError } from '../lib/errors.ts';
+import { printable } from '../lib/printable.ts';
 import {
   type FleetReport,
   fleetOf,
@@ -13,7 +14,6 @@ import { ageInWords } from '../operate/status-findings.ts';
 import { type Arguments, durationArgument } from './argument-values.ts';
 import { Centre, writeJson } from './centre.ts';
 import { EXIT_CODES, showUnknown } from './monitoring.ts';
-import { printable } from './printable.ts';
 import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 

@@ -1,13 +1,13 @@
 /** `hostspool lag`: how far the writers are behind, for people and for monitoring; see docs/lag-json.md. */
 import type { Argv, CommandModule } from 'yargs';
 import { asError } from '../lib/errors.ts';
+import { printable } from '../lib/printable.ts';
 import { type LagReport, type PartitionLag, readLag } from '../operate/lag.ts';
 import type { LagThresholds } from '../operate/lag-findings.ts';
 import { ageInWords } from '../operate/status-findings.ts';
 import { type Arguments, countArgument, durationArgument } from './argument-values.ts';
 import { Centre, writeJson } from './centre.ts';
 import { EXIT_CODES, showUnknown } from './monitoring.ts';
-import { printable } from './printable.ts';
 import { CENTRE_SETTINGS, OWN_OPTIONS, settingsOptions } from './settings-options.ts';
 import { type Column, count, NOTHING, textTable } from './text-table.ts';
 

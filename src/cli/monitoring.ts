@@ -5,7 +5,7 @@
  * so that a mistake in the check is never taken for an outage. With --json standard output is one JSON object then, too.
  */
 import { HostspoolError } from '../lib/errors.ts';
-import { printableJson, printableLines } from './printable.ts';
+import { printableJson, printableLines } from '../lib/printable.ts';
 
 export const EXIT_CODES = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 

@@ -1,6 +1,6 @@
 /** How far a command is: a bar on a terminal, a line for every tenth of the way otherwise. */
 import { Presets, SingleBar } from 'cli-progress';
-import { printable } from './printable.ts';
+import { printable } from '../lib/printable.ts';
 
 export interface Progress {
   readonly total: number;

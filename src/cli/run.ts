@@ -2,11 +2,13 @@
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
 import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import { favourThroughput } from '../lib/throughput.ts';
 import { commit, version } from '../lib/version.ts';
 import { LocalMode } from '../local/local-mode.ts';
+import { CertificateEnds } from '../ops/certificate-ends.ts';
 import type { Observed } from '../ops/http-answers.ts';
 import { HttpEndpoint } from '../ops/http-endpoint.ts';
 import { tidyOnceSettled } from '../ops/idle-memory.ts';
@@ -73,7 +75,8 @@ async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: Leve
   const channel = openNotifyChannel(process.env, log);
   using supervision = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
   signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
-  await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed: observe(service, loaded), clock, log });
+  const observed = observe(service, loaded, () => endpoint.certificates);
+  await using endpoint = HttpEndpoint.start(loaded.settings.http, { observed, clock, log });
   taking = { service, endpoint, supervision };
   // A writer's memory follows its load, and is collected with it.
   const takeBack = loaded.settings.mode === 'writer' ? undefined : tidyOnceSettled(clock, log);
@@ -104,11 +107,16 @@ function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog
 }
 
 /** What the endpoint tells of a service. */
-function observe(service: Service, { settings }: LoadedSettings): Observed {
+function observe(
+  service: Service,
+  { settings }: LoadedSettings,
+  ofEndpoint: () => readonly CertificateFile[],
+): Observed {
+  const ends = new CertificateEnds();
   const observed: Observed = {
     condition: () => service.condition(),
     metrics: async () => ({
-      ...processMetrics(settings.mode, service.condition()),
+      ...processMetrics(settings.mode, service.condition(), ends.read([...service.certificates(), ...ofEndpoint()])),
       ...(await service.metrics()),
     }),
   };

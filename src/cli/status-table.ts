@@ -3,10 +3,10 @@
  * the JSON.
  */
 import { styleText } from 'node:util';
+import { printable } from '../lib/printable.ts';
 import { formatSize } from '../lib/units.ts';
 import type { StatusReport } from '../operate/status.ts';
 import { ageInWords, percent, samples } from '../operate/status-findings.ts';
-import { printable } from './printable.ts';
 
 export interface TableOptions {
   readonly colours: boolean;

@@ -13,12 +13,12 @@ import { resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
 import { SystemClock } from '../lib/clock.ts';
 import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
+import { printableJson } from '../lib/printable.ts';
 import { evaluate, type StatusReport } from '../operate/status.ts';
 import { DEFAULT_THRESHOLDS, type Thresholds } from '../operate/status-findings.ts';
 import { readSnapshot, type SpoolSnapshot } from '../spool/snapshot.ts';
 import { type Arguments, argument, durationArgument } from './argument-values.ts';
 import { EXIT_CODES, showUnknown, unknownReport } from './monitoring.ts';
-import { printableJson } from './printable.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
 import { statusTable } from './status-table.ts';
 

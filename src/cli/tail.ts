@@ -4,9 +4,9 @@ import { requireFor } from '../config/load.ts';
 import { type FollowedMessage, Follower } from '../kafka/follower.ts';
 import { SystemClock } from '../lib/clock.ts';
 import { HostspoolError } from '../lib/errors.ts';
+import { printable, printableJson } from '../lib/printable.ts';
 import { openLog } from '../ops/log.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
-import { printable, printableJson } from './printable.ts';
 import { OWN_OPTIONS, settingsFrom, settingsOptions } from './settings-options.ts';
 
 export const tailCommand: CommandModule = {

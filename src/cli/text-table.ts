@@ -1,5 +1,5 @@
 /** Columns for people: as wide as their widest cell, two spaces between them. */
-import { printable } from './printable.ts';
+import { printable } from '../lib/printable.ts';
 
 export interface Column<Row> {
   readonly title: string;

@@ -4,14 +4,17 @@
  */
 import { join } from 'node:path';
 import { type SettingEntry, settingEntries } from './catalog.ts';
-import { readSmallFile } from './files.ts';
+import { type FileText, readSmallFile } from './files.ts';
 import type { Given, GivenValue, SettingSource } from './given.ts';
 
 const SECRET_LIMIT = 64 * 1024;
 
 /** The secret in `path`: a value, with a warning when everybody may read it; or a problem. */
 export function readSecret(setting: SettingEntry, path: string, source: SettingSource, origin: string): Given {
-  const file = readSmallFile(path, SECRET_LIMIT);
+  return secretIn(readSmallFile(path, SECRET_LIMIT), setting, path, source, origin);
+}
+
+function secretIn(file: FileText, setting: SettingEntry, path: string, source: SettingSource, origin: string): Given {
   if ('problem' in file) {
     return {
       values: [],
@@ -34,7 +37,8 @@ export function readCredentials(env: NodeJS.ProcessEnv): Given {
   const directory = env.CREDENTIALS_DIRECTORY;
   const values: GivenValue[] = [];
   const problems: string[] = [];
-  if (directory === undefined || directory === '') return { values, problems, warnings: [] };
+  const warnings: string[] = [];
+  if (directory === undefined || directory === '') return { values, problems, warnings };
   for (const setting of settingEntries) {
     if (!setting.secret) continue;
     const path = join(directory, setting.name);
@@ -42,9 +46,10 @@ export function readCredentials(env: NodeJS.ProcessEnv): Given {
     const file = readSmallFile(path, SECRET_LIMIT);
     // Most credentials are not there: a service is given those it needs.
     if ('problem' in file && file.missing) continue;
-    const read = readSecret(setting, path, { kind: 'credential', name: setting.name }, origin);
+    const read = secretIn(file, setting, path, { kind: 'credential', name: setting.name }, origin);
     values.push(...read.values);
     problems.push(...read.problems);
+    warnings.push(...read.warnings);
   }
-  return { values, problems, warnings: [] };
+  return { values, problems, warnings };
 }

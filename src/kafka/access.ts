@@ -12,6 +12,7 @@ import { createHash } from 'node:crypto';
 import type { ConnectionOptions } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import type { Settings } from '../config/schema.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { tlsOptions } from './tls.ts';
@@ -45,6 +46,15 @@ export class KafkaAccess {
   /** Why older files are in use than there are, for a person; undefined when they are not. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** The files in use, as they were last read. */
+  get certificates(): readonly CertificateFile[] {
+    const { ca, cert } = this.#good?.tls ?? {};
+    return [
+      ...(typeof ca === 'string' ? [{ setting: 'kafka.tls.ca', use: 'trusted', pem: ca } as const] : []),
+      ...(typeof cert === 'string' ? [{ setting: 'kafka.tls.cert', use: 'shown', pem: cert } as const] : []),
+    ];
   }
 
   /** For a connection that is built now. Throws KAFKA_TLS_FILE where the files were never good. */

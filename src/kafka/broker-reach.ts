@@ -1,9 +1,9 @@
 /** How far a broker can be reached before Kafka is spoken, in the product's words; lib/reach.ts does it. */
 import type { Settings } from '../config/schema.ts';
-import { errorCode, HostspoolError } from '../lib/errors.ts';
+import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
 import { reachTls, splitAddress, type TlsFacts } from '../lib/reach.ts';
 import { tlsOptions } from './tls.ts';
-import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
+import { brokerTlsProblem, certificateProblem } from './tls-errors.ts';
 
 const NAMES_SHOWN = 10;
 
@@ -20,7 +20,7 @@ export async function reachBrokerTls(
     throw signal.aborted ? error : noHandshake(address, error);
   }
   if (facts.problem === undefined) return facts;
-  const { says, hint } = describeTlsProblem(facts.problem, facts.problem);
+  const { says, hint } = certificateProblem(facts.problem);
   throw new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${address}: ${says}${told(facts)}`, { hint });
 }
 
@@ -58,12 +58,10 @@ function someOf(names: string): string {
 function noHandshake(address: string, error: unknown): HostspoolError {
   const code = errorCode(error) ?? '';
   // The connection was there: what ends it now does not like how it began.
-  const { says, hint } = isTlsCode(code)
-    ? describeTlsProblem(code, String((error as Error).message))
-    : {
-        says: 'it ended the connection during the handshake, so this port does not seem to speak TLS',
-        hint: 'set kafka.tls.enabled to false, or kafka.brokers to the port of a TLS listener',
-      };
+  const { says, hint } = brokerTlsProblem(code, asError(error).message) ?? {
+    says: 'it ended the connection during the handshake, so this port does not seem to speak TLS',
+    hint: 'set kafka.tls.enabled to false, or kafka.brokers to the port of a TLS listener',
+  };
   return new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${address}: ${says}`, { hint, cause: error });
 }
 

@@ -11,6 +11,7 @@ import type { Settings } from '../config/schema.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { KafkaAccess } from './access.ts';
+import { guardAnswers } from './answer-guard.ts';
 import { registerCodecs } from './codecs.ts';
 import { guardLengths } from './decoder-guard.ts';
 import { guardFrames } from './frame-guard.ts';
@@ -51,6 +52,7 @@ export class KafkaConnection {
     quietIdleConnections();
     guardFrames();
     guardLengths();
+    guardAnswers();
     registerCodecs();
     const sockets = new Sockets();
     const { access = new KafkaAccess(options.settings, options.log) } = options;

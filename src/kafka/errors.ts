@@ -11,7 +11,7 @@
  */
 import { connectionWords } from '../lib/connection-words.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
-import { describeTlsProblem, isTlsCode } from './tls-errors.ts';
+import { brokerTlsProblem } from './tls-errors.ts';
 
 export interface ErrorContext {
   /** The brokers asked, as configured. */
@@ -19,6 +19,9 @@ export interface ErrorContext {
   readonly topic?: string;
   readonly group?: string;
 }
+
+const NO_KAFKA =
+  'look what listens there: kafka.brokers may name another port, one that wants TLS (kafka.tls.enabled), or a proxy';
 
 interface Meaning {
   readonly code: string;
@@ -224,14 +227,21 @@ function meaning(known: Meaning, context: ErrorContext, cause: unknown, detail =
 function connectionError(error: KafkaJsError, context: ErrorContext, cause: unknown): HostspoolError | undefined {
   const broker = typeof error.broker === 'string' ? error.broker : context.brokers.join(', ');
   if (typeof error.code === 'string') {
-    if (isTlsCode(error.code)) {
-      const { says, hint } = describeTlsProblem(error.code, error.message);
+    const tls = brokerTlsProblem(error.code, error.message);
+    if (tls !== undefined) {
+      const { says, hint } = tls;
       return new HostspoolError('KAFKA_TLS', `no TLS connection to broker ${broker}: ${says}`, { hint, cause });
     }
     const says = connectionWords(error.code);
     if (says !== undefined) return unreachable(`broker ${broker} cannot be reached: ${says}`, cause);
   }
   switch (error.name) {
+    case 'UnreadableAnswer':
+      return new HostspoolError('KAFKA_UNREADABLE', `what broker ${broker} answers is not Kafka’s protocol`, {
+        hint: NO_KAFKA,
+        retryable: true,
+        cause,
+      });
     case 'KafkaJSConnectionClosedError':
       return unreachable(`broker ${broker} closed the connection`, cause);
     case 'KafkaJSBrokerNotFound':

@@ -36,7 +36,7 @@ export function guardFrames(): void {
 }
 
 function strange(data: Buffer, cause: Error): Error {
-  const says = isTlsRecord(data) ? 'its listener speaks TLS' : `it is not a Kafka broker: ${cause.message}`;
+  const says = isTlsRecord(data) ? 'its listener speaks TLS' : 'what it answers is not Kafka’s protocol';
   return new Error(says, { cause });
 }
 

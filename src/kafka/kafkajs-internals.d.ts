@@ -253,9 +253,13 @@ declare module 'kafkajs/src/cluster/index.js' {
 
 declare module 'kafkajs/src/network/connection.js' {
   import type { Socket } from 'node:net';
+  import type { ProtocolRequest } from 'kafkajs/src/protocol/requests/index.js';
 
   class Connection {
     readonly socket: Socket;
+    /** host:port */
+    readonly broker: string;
+    send(protocol: ProtocolRequest<unknown>): Promise<unknown>;
     /** Bytes, its length included, that the answer under way has in all. */
     readonly bytesNeeded: number;
     processData(data: Buffer): void;

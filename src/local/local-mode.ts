@@ -133,6 +133,10 @@ export class LocalMode implements Service {
     };
   }
 
+  certificates(): readonly [] {
+    return [];
+  }
+
   /** What `hostspool status` would see; undefined while the spool can't be read. */
   look(): SpoolSnapshot | undefined {
     return this.#spool.look();

@@ -13,6 +13,7 @@
 import type { AddressInfo } from 'node:net';
 import type { ResolvedSettings } from '../config/load.ts';
 import { Backoff } from '../lib/backoff.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -56,6 +57,12 @@ export class HttpEndpoint implements AsyncDisposable {
   /** Where it listens; undefined while it does not. */
   get address(): AddressInfo | undefined {
     return this.#server?.address;
+  }
+
+  /** The certificate that is shown now. */
+  get certificates(): readonly CertificateFile[] {
+    const pem = this.#server?.certificate;
+    return pem === undefined ? [] : [{ setting: 'http.tls.cert', use: 'shown', pem }];
   }
 
   /** Takes over the settings; token and certificate are taken even where only the content of their files changed. */

@@ -63,10 +63,12 @@ export class HttpServer {
   readonly #server: Server;
   readonly #sockets = new Set<Duplex>();
   readonly #limits: HttpLimits;
+  #certificate: string | undefined;
 
-  private constructor(server: Server, listener: RequestListener, limits: HttpLimits) {
+  private constructor(server: Server, { listener, tls, limits }: HttpServerOptions) {
     this.#server = server;
     this.#limits = limits;
+    this.#certificate = tls?.cert;
     server.maxHeadersCount = 100;
     // Who asks first whether to send a body is answered without it.
     server.on('checkContinue', listener);
@@ -77,7 +79,8 @@ export class HttpServer {
   }
 
   /** Listens on `host:port`; rejects with HTTP_ADDRESS_IN_USE or HTTP_LISTEN. */
-  static async listen(address: string, { listener, tls, limits, log }: HttpServerOptions): Promise<HttpServer> {
+  static async listen(address: string, given: HttpServerOptions): Promise<HttpServer> {
+    const { listener, tls, limits, log } = given;
     const options = {
       maxHeaderSize: limits.headerBytes,
       // The timer of each connection is stricter; Node's own would look at all of them every now and then.
@@ -89,7 +92,7 @@ export class HttpServer {
       tls === undefined
         ? (await import('node:http')).createServer(options, listener)
         : (await import('node:https')).createServer({ ...options, ...tls, minVersion: 'TLSv1.2' }, listener);
-    const bounded = new HttpServer(server, listener, limits);
+    const bounded = new HttpServer(server, given);
     await bounded.#listen(address);
     // Such as no descriptors left for another connection.
     server.on('error', (error) => log.debug({ event: 'http_error', err: error }));
@@ -100,9 +103,15 @@ export class HttpServer {
     return this.#server.address() as AddressInfo;
   }
 
+  /** The certificate that it shows, PEM; undefined: it speaks plain HTTP. */
+  get certificate(): string | undefined {
+    return this.#certificate;
+  }
+
   /** Takes another certificate for connections to come. */
   renew(pair: NonNullable<TlsPair>): void {
     (this.#server as TlsServer).setSecureContext({ ...pair, minVersion: 'TLSv1.2' });
+    this.#certificate = pair.cert;
   }
 
   async close(): Promise<void> {

@@ -37,6 +37,12 @@ export const METRICS = {
   },
   hostspool_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process.', modes: ALL },
   hostspool_cpu_seconds_total: { type: 'counter', help: 'CPU time of the process, all threads.', modes: ALL },
+  hostspool_certificate_expiry_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the certificates of a file in use end, since the epoch: of kafka.tls.cert and http.tls.cert the first of the chain, of kafka.tls.ca and sqlserver.ca the last of the authorities. Only of files that are set.',
+    labels: ['setting'],
+    modes: ALL,
+  },
   hostspool_event_loop_delay_seconds: {
     type: 'histogram',
     help: 'How late timers fire: of an agent and local mode at each tick of sampling, of a writer twice a second.',
@@ -64,6 +70,11 @@ export const METRICS = {
   hostspool_ticks_missed_total: {
     type: 'counter',
     help: 'Points of the interval’s grid that went by without a sample because the one before took too long.',
+    modes: HOST,
+  },
+  hostspool_clock_steps_total: {
+    type: 'counter',
+    help: 'Steps of the wall clock, forward or backward, that this process saw between two samples.',
     modes: HOST,
   },
   hostspool_last_sample_timestamp_seconds: {

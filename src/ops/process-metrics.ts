@@ -2,9 +2,13 @@
 import type { Settings } from '../config/schema.ts';
 import { commit, version } from '../lib/version.ts';
 import { answerTo, type Condition } from './condition.ts';
-import { labelled, type Readings } from './metrics-catalog.ts';
+import { type LabelledValue, labelled, type Readings } from './metrics-catalog.ts';
 
-export function processMetrics(mode: Settings['mode'], condition: Condition): Readings {
+export function processMetrics(
+  mode: Settings['mode'],
+  condition: Condition,
+  certificateEnds: readonly LabelledValue[],
+): Readings {
   const { user, system } = process.cpuUsage();
   const { status } = answerTo('health', condition);
   return {
@@ -16,5 +20,6 @@ export function processMetrics(mode: Settings['mode'], condition: Condition): Re
     ),
     hostspool_resident_memory_bytes: process.memoryUsage.rss(),
     hostspool_cpu_seconds_total: (user + system) / 1e6,
+    hostspool_certificate_expiry_timestamp_seconds: certificateEnds,
   };
 }

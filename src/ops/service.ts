@@ -1,5 +1,6 @@
 /** What runs until it is told to stop, and takes new settings meanwhile: the agent, the writer, local mode. */
 import type { ResolvedSettings } from '../config/load.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { Condition } from './condition.ts';
 import type { Readings } from './metrics-catalog.ts';
 
@@ -14,6 +15,8 @@ export interface Service {
   standing(): Standing;
   /** What it counts, read now. */
   metrics(): Readings | Promise<Readings>;
+  /** The files of certificates that its connections are made with now. */
+  certificates(): readonly CertificateFile[];
 }
 
 export interface Standing {

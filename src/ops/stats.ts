@@ -24,6 +24,7 @@ export class StatsLine {
   #last: StatsReading;
   #lastAt: number;
   #timer: NodeJS.Timeout | undefined;
+  #interval = 0;
 
   constructor(read: () => StatsReading, clock: Clock, log: Log) {
     this.#read = read;
@@ -33,9 +34,11 @@ export class StatsLine {
     this.#lastAt = clock.monotonic();
   }
 
-  /** Writes a line every `interval` ms from now on; 0 = none. */
+  /** Writes a line every `interval` ms from now on; 0 = none. The interval that it has already goes on undisturbed. */
   every(interval: number): void {
+    if (interval === this.#interval) return;
     this.close();
+    this.#interval = interval;
     if (interval > 0) this.#timer = setInterval(() => this.write(), interval).unref();
   }
 
@@ -63,5 +66,6 @@ export class StatsLine {
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#interval = 0;
   }
 }

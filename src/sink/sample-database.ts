@@ -1,5 +1,6 @@
 /** All that this product does with a database of samples: loading, a person's commands, and letting old rows go. */
 import type { Settings } from '../config/schema.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { Sink } from './sink.ts';
 import type { SinkAdmin } from './sink-admin.ts';
 
@@ -15,4 +16,7 @@ export interface SampleDatabase extends Sink, SinkAdmin {
 
   /** Why older files are in use than there are, for a person. */
   readonly accessProblem?: string | undefined;
+
+  /** The files of certificates in use. */
+  readonly certificates?: readonly CertificateFile[];
 }

@@ -53,6 +53,12 @@ export interface RunTail {
 
 type Slot = Omit<RunTail, 'whole'>;
 
+interface NewestSlot {
+  readonly tail: RunTail;
+  /** As it is in the file. */
+  readonly bytes: Buffer;
+}
+
 /** Of two slots of a run. */
 function isNewer(slot: Slot, other: Slot): boolean {
   return slot.seq > other.seq || (slot.seq === other.seq && slot.acked >= other.acked);
@@ -100,8 +106,7 @@ export class Tail {
 
   /** Blocks for the whole file, so that overwriting never needs one. What it holds stays. */
   #fill(): void {
-    const content = Buffer.alloc(SIZE);
-    readSync(this.#file, content, 0, SIZE, 0);
+    const content = this.#read();
     writeSync(this.#file, content, 0, SIZE, 0);
     ftruncateSync(this.#file, SIZE);
     fsyncSync(this.#file);
@@ -120,23 +125,28 @@ export class Tail {
 
   /** The tails of all runs in the file, in the order they were begun. */
   runs(): RunTail[] {
-    const content = Buffer.alloc(SIZE);
-    readSync(this.#file, content, 0, SIZE, 0);
-    return this.#runsOf(content);
+    return this.#runsOf(this.#read());
   }
 
   #runsOf(content: Buffer): RunTail[] {
-    const found = new Map<string, RunTail>();
+    return [...this.#newest(content).values()].map(({ tail }) => tail);
+  }
+
+  /** The newest slot of each run, in the order the runs were begun. */
+  #newest(content: Buffer): Map<string, NewestSlot> {
+    const found = new Map<string, NewestSlot>();
     for (let pair = 0; pair < PAIRS; pair++) {
-      const slots = [pair * 2, pair * 2 + 1].map((at) => this.#decode(content.subarray(at * SLOT, (at + 1) * SLOT)));
-      const whole = slots[0] !== undefined && slots[0].runId === slots[1]?.runId;
-      for (const slot of slots) {
-        if (slot === undefined) continue;
-        const other = found.get(slot.runId);
-        if (other === undefined || isNewer(slot, other)) found.set(slot.runId, { ...slot, whole });
+      const bytes = [pair * 2, pair * 2 + 1].map((at) => content.subarray(at * SLOT, (at + 1) * SLOT));
+      const tails = bytes.map((slot) => this.#decode(slot));
+      const whole = tails[0] !== undefined && tails[0].runId === tails[1]?.runId;
+      for (const [index, tail] of tails.entries()) {
+        if (tail === undefined) continue;
+        const other = found.get(tail.runId)?.tail;
+        if (other !== undefined && !isNewer(tail, other)) continue;
+        found.set(tail.runId, { tail: { ...tail, whole }, bytes: bytes[index] as Buffer });
       }
     }
-    return [...found.values()];
+    return found;
   }
 
   /** Leaves this process's id for whoever is refused. */
@@ -190,18 +200,10 @@ export class Tail {
 
   /** The newest slot of each of these runs but the current one, as it is in the file. */
   #slotsOf(runs: ReadonlySet<string>): Buffer[] {
-    const content = Buffer.alloc(SIZE);
-    readSync(this.#file, content, 0, SIZE, 0);
     const current = uuidFromBytes(this.#slot.subarray(16, 32));
-    const found = new Map<string, { readonly tail: Slot; readonly slot: Buffer }>();
-    for (let slot = 0; slot < PAIRS * 2; slot++) {
-      const bytes = content.subarray(slot * SLOT, (slot + 1) * SLOT);
-      const tail = this.#decode(bytes);
-      if (tail === undefined || tail.runId === current || !runs.has(tail.runId)) continue;
-      const other = found.get(tail.runId)?.tail;
-      if (other === undefined || isNewer(tail, other)) found.set(tail.runId, { tail, slot: bytes });
-    }
-    return [...found.values()].map(({ slot }) => slot);
+    return [...this.#newest(this.#read())]
+      .filter(([runId]) => runId !== current && runs.has(runId))
+      .map(([, { bytes }]) => bytes);
   }
 
   /** Overwrites the older of the run's two slots. */
@@ -225,6 +227,12 @@ export class Tail {
     closeSync(this.#file);
   }
 
+  #read(): Buffer {
+    const content = Buffer.alloc(SIZE);
+    readSync(this.#file, content, 0, SIZE, 0);
+    return content;
+  }
+
   #encode(seq: number): void {
     this.#seq = seq;
     this.#slot.writeBigUInt64BE(BigInt(seq), SEQ_AT);
@@ -244,8 +252,7 @@ export class Tail {
   }
 
   #pairsUsed(): number {
-    const content = Buffer.alloc(SIZE);
-    readSync(this.#file, content, 0, SIZE, 0);
+    const content = this.#read();
     for (let pair = PAIRS; pair > 0; pair--) {
       const at = (pair - 1) * 2 * SLOT;
       if (content.readUInt32BE(at) === SLOT_MAGIC || content.readUInt32BE(at + SLOT) === SLOT_MAGIC) return pair;

@@ -1,13 +1,14 @@
 /** Certificates and passwords that change while the writer runs: those of the brokers, and those of the database. */
 import type { ResolvedSettings } from '../config/load.ts';
 import type { KafkaAccess } from '../kafka/access.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { SampleDatabase } from '../sink/sample-database.ts';
 
 export class Renewing {
   readonly #access: KafkaAccess;
-  readonly #sink: Pick<SampleDatabase, 'renew' | 'accessProblem'>;
+  readonly #sink: Pick<SampleDatabase, 'renew' | 'accessProblem' | 'certificates'>;
 
-  constructor(access: KafkaAccess, sink: Pick<SampleDatabase, 'renew' | 'accessProblem'>) {
+  constructor(access: KafkaAccess, sink: Pick<SampleDatabase, 'renew' | 'accessProblem' | 'certificates'>) {
     this.#access = access;
     this.#sink = sink;
   }
@@ -15,6 +16,11 @@ export class Renewing {
   renew({ kafka, sqlserver }: ResolvedSettings): void {
     this.#access.renew(kafka);
     this.#sink.renew?.(sqlserver);
+  }
+
+  /** The files in use. */
+  get certificates(): readonly CertificateFile[] {
+    return [...this.#access.certificates, ...(this.#sink.certificates ?? [])];
   }
 
   /** Why older files are in use than there are, a sentence each. */

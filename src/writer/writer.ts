@@ -11,6 +11,7 @@
  */
 import type { ResolvedSettings } from '../config/load.ts';
 import type { GroupConsumer, GroupSession } from '../kafka/log-session.ts';
+import type { CertificateFile } from '../lib/certificate-file.ts';
 import type { Clock } from '../lib/clock.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -174,6 +175,10 @@ export class Writer implements Service {
       ...writerMetrics(this.#counted),
       ...(await this.#fleet.read(this.#settings.http)),
     };
+  }
+
+  certificates(): readonly CertificateFile[] {
+    return this.#ports.renewing?.certificates ?? [];
   }
 
   get #counted(): CountedWriter {

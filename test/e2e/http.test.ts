@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, inject, it } from 'vitest';
 import { createTopic } from '../support/broker.ts';
+import { CertificateAuthority } from '../support/broker-certificates.ts';
 import { type LogLine, RunningExecutable, runExecutable, Scratch, until } from '../support/executable.ts';
 import { ask, askJson } from '../support/http-client.ts';
 import { preparePrometheusParser } from '../support/prometheus-parser.ts';
@@ -164,6 +165,29 @@ describe('local mode over HTTP', () => {
     expect([await answer('first-token'), await answer('second-token')]).toEqual([401, 200]);
     await local.end();
     expect(`${JSON.stringify(local.lines)}${local.stderr}`).not.toMatch(/(first|second)-token/);
+  });
+
+  it('tells when its certificate ends, and another time once it was renewed and SIGHUP came', async () => {
+    using scratch = new Scratch();
+    const authority = new CertificateAuthority();
+    const tls = { cert: scratch.file('http.pem'), key: scratch.file('http.key') };
+    const issue = (notAfter: Date) => {
+      const { cert, key } = authority.issue({ commonName: 'localhost', names: ['127.0.0.1'], notAfter });
+      writeFileSync(tls.cert, cert);
+      writeFileSync(tls.key, key, { mode: 0o600 });
+    };
+    issue(new Date('2040-01-01'));
+    await using local = start(scratch, { 'http.tls.cert': tls.cert, 'http.tls.key': tls.key });
+    const port = await portOf(local);
+    const end = async () => {
+      const { text } = await ask(port, '/metrics', { tls: true, ca: authority.cert });
+      const line = /^hostspool_certificate_expiry_timestamp_seconds\{setting="http.tls.cert"\} (\S+)$/m.exec(text);
+      return new Date(Number(line?.[1]) * 1000).toISOString().slice(0, 10);
+    };
+    expect(await end()).toBe('2040-01-01');
+    issue(new Date('2041-06-30'));
+    local.signal('SIGHUP');
+    await until(async () => (await end()) === '2041-06-30', 'the metric follows the certificate');
   });
 
   it('listens nowhere with an empty address, and a warning comes with one that others can reach', async () => {

@@ -148,6 +148,35 @@ describe('a certificate', () => {
     });
   });
 
+  it.each([
+    ['this client’s own', 'kafka.tls.cert', 9.5],
+    ['the authority’s', 'kafka.tls.ca', 5.5],
+  ])('runs out in days in a file: %s', async (_whose, setting, days) => {
+    const authority = new CertificateAuthority();
+    const good = {
+      notBefore: new Date(Date.now() - 60 * 86_400_000),
+      notAfter: new Date(Date.now() + 90 * 86_400_000),
+    };
+    const ending = { ...good, notAfter: new Date(Date.now() + days * 86_400_000) };
+    const of = (name: string) => authority.issue({ commonName: name, ...(name === setting ? ending : good) });
+    const client = of('kafka.tls.cert');
+    writeFileSync(scratch.file('own.pem'), client.cert);
+    writeFileSync(scratch.file('own.key'), client.key);
+    writeFileSync(scratch.file('some-ca.pem'), of('kafka.tls.ca').cert);
+    const report = await agent('127.0.0.1:1', {
+      'kafka.tls.enabled': 'true',
+      'kafka.tls.ca': scratch.file('some-ca.pem'),
+      'kafka.tls.cert': scratch.file('own.pem'),
+      'kafka.tls.key': scratch.file('own.key'),
+    });
+    expect(found(report, 'kafka.files')).toMatchObject({
+      state: 'warning',
+      code: 'KAFKA_TLS_EXPIRES',
+      hint: expect.stringContaining(setting === 'kafka.tls.ca' ? 'kafka.tls.ca' : 'client'),
+      detail: { certificate_days_left: Math.floor(days) },
+    });
+  });
+
   it('is asked for in a file that holds none', async () => {
     writeFileSync(scratch.file('letter.pem'), 'a letter');
     const report = await agent('127.0.0.1:1', {

@@ -132,6 +132,25 @@ describe('a server that is not trusted', () => {
     expect(found(report, 'sqlserver.login').finding).toContain(says);
   });
 
+  it.each([
+    ['certificate', 40, 6, 6],
+    ['authority', 5, 40, 5],
+  ])('has a %s that runs out in days', async (_what, ofAuthority, ofServer, left) => {
+    const day = 86_400_000;
+    const from = new Date(Date.now() - 100 * day);
+    const until = (days: number) => ({ notBefore: from, notAfter: new Date(Date.now() + (days + 0.5) * day) });
+    const another = new CertificateAuthority('another', until(ofAuthority));
+    writeFileSync(scratch.file('another.pem'), another.cert);
+    server.useCertificate(another.issue({ ...issued, ...until(ofServer) }));
+    const report = await writer({ flags: { 'sqlserver.ca': scratch.file('another.pem') } });
+    expect(found(report, 'sqlserver.encryption')).toMatchObject({
+      state: 'warning',
+      code: 'SINK_TLS_EXPIRES',
+      hint: expect.stringContaining(ofAuthority < ofServer ? 'sqlserver.ca' : 'server’s certificate'),
+      detail: { certificate_days_left: left },
+    });
+  });
+
   it('does not encrypt', async () => {
     server.encryption = 'refused';
     expectOnly(await writer(), 'sqlserver.login', 'SINK_TLS');

@@ -179,6 +179,7 @@ describe('a server that is not trusted gets no password', () => {
     await expect(sink.readOffsets(READER)).rejects.toMatchObject({ code: 'SINK_TLS' });
     writeFileSync(ca, authority.cert);
     expect(await sink.readOffsets(READER)).toEqual(new Map());
+    expect(sink.certificates).toEqual([{ setting: 'sqlserver.ca', use: 'trusted', pem: authority.cert }]);
   });
 });
 

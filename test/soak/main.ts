@@ -9,6 +9,7 @@ import '../../scripts/sql-as-text.ts';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stopSignal } from '../support/two-signals.ts';
 
 const { values } = parseArgs({
   options: {
@@ -31,16 +32,10 @@ const build = join(import.meta.dirname, '../../build');
 mkdirSync(build, { recursive: true });
 const directory = mkdtempSync(join(build, 'soak-'));
 const say = (line: string) => process.stdout.write(`${line}\n`);
-// A person who has seen enough still gets the judgement; the second time it ends at once, and its processes with it.
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  });
-}
+// A person who has seen enough still gets the judgement.
+const stop = stopSignal();
 
-const findings = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop: stop.signal });
+const findings = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop });
 for (const finding of findings) say(`FOUND      ${finding}`);
 if (findings.length > 0 || values.keep) say(`kept       ${directory}`);
 else rmSync(directory, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import '../../scripts/sql-as-text.ts';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stopSignal } from '../support/two-signals.ts';
 import { reportLines } from './report.ts';
 import { SABOTAGES, type Sabotage } from './sabotage.ts';
 import { SABOTAGED_BUILDS, type SabotagedBuild, type SabotagedBuildName } from './sabotaged-builds.ts';
@@ -61,14 +62,8 @@ const builds = join(import.meta.dirname, '../../build');
 mkdirSync(builds, { recursive: true });
 const directory = mkdtempSync(join(builds, `storm-${shape.seed}-`));
 const say = (line: string) => process.stdout.write(`${line}\n`);
-// A person who has seen enough still gets the audit; the second time it ends at once, and its processes with it.
-const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort();
-  });
-}
+// A person who has seen enough still gets the audit.
+const stop = stopSignal();
 
 say(`storm of ${minutes} minutes, seed ${shape.seed}: ${again}`);
 // A build without a protection is not replaced by one that has it.
@@ -84,7 +79,7 @@ const report = await runStorm({
   openDatabase,
   part: values.part,
   say,
-  stop: stop.signal,
+  stop,
   ...made,
   ...(alteration === undefined ? {} : { sabotage: alteration }),
 });

@@ -33,6 +33,8 @@ const PARTITIONS = 4;
 const FIRST_SAMPLE_LIMIT_MS = 120_000;
 /** Every codec that Kafka has: agents differ in it, and in how durable an append is. */
 const CODECS = ['snappy', 'lz4', 'zstd', 'gzip', 'none'] as const;
+/** From each sample by itself to twenty together. */
+const LINGERS = ['0', '2s', '300ms'] as const;
 const COMMON = ['--config=/dev/null', `--kafka.topic=${TOPIC}`, '--http.address=', '--log.level=debug'];
 /** So that a minute has many attempts. */
 const PATIENCE = [
@@ -126,6 +128,7 @@ export class StormWorld implements AsyncDisposable {
         `--kafka.brokers=${link.address}`,
         `--kafka.compression=${CODECS[index % CODECS.length]}`,
         '--collect.interval=100ms',
+        `--ship.linger=${LINGERS[index % LINGERS.length]}`,
         `--collect.hostname=${hostname}`,
         `--spool.path=${this.spool(index)}`,
         `--spool.synchronous=${index % 2 === 0 ? 'full' : 'normal'}`,

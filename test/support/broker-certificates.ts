@@ -29,12 +29,12 @@ export class CertificateAuthority {
   readonly #name: string;
   readonly #key: KeyObject;
 
-  constructor(name = 'hostspool test authority') {
+  constructor(name = 'hostspool test authority', validity: Pick<CertificateOptions, 'notBefore' | 'notAfter'> = {}) {
     const { privateKey, publicKey } = newKey();
     this.#name = name;
     this.#key = privateKey;
     const authority = sequence(oid('2.5.29.19'), boolean(true), octets(sequence(boolean(true))));
-    this.cert = this.#sign(publicKey, { commonName: name }, [authority]);
+    this.cert = this.#sign(publicKey, { ...validity, commonName: name }, [authority]);
   }
 
   issue(options: CertificateOptions): Certificate {

@@ -1,5 +1,5 @@
 /**
- * A real Apache Kafka broker on 127.0.0.1, in KRaft mode, one node, one process.
+ * A real Apache Kafka broker on 127.0.0.1, in KRaft mode, one process; alone, or one of several (broker-cluster.ts).
  *
  *   PLAINTEXT   for everybody
  *   PROXIED     plaintext; it advertises the port of a TCP proxy (proxy.ts), where nothing listens until a test puts
@@ -31,6 +31,15 @@ export interface BrokerOptions {
   readonly properties?: Readonly<Record<string, string>>;
   /** How many listeners like PROXIED to add. */
   readonly links?: number;
+  /** Its place among several. */
+  readonly node?: ClusterNode;
+}
+
+export interface ClusterNode {
+  readonly id: number;
+  readonly controllerPort: number;
+  /** All nodes as controller.quorum.voters has them. */
+  readonly voters: string;
 }
 
 /** A listener that advertises the port of a proxy. */
@@ -94,16 +103,27 @@ export class Broker implements AsyncDisposable {
 
   static async #prepare(jars: string, options: BrokerOptions): Promise<Broker> {
     const directory = mkdtempSync(join(tmpdir(), 'hostspool-broker-'));
-    const ports = Object.fromEntries(
+    const free = Object.fromEntries(
       await Promise.all([...LISTENERS, 'proxy'].map(async (name) => [name, await freePort()] as const)),
     ) as Ports;
+    const { id, controllerPort, voters } = options.node ?? {
+      id: 1,
+      controllerPort: free.controller,
+      voters: `1@127.0.0.1:${free.controller}`,
+    };
+    const ports = { ...free, controller: controllerPort };
     const links: BrokerLink[] = [];
     for (let link = 0; link < (options.links ?? 0); link++) {
       links.push({ proxied: `127.0.0.1:${await freePort()}`, target: `127.0.0.1:${await freePort()}` });
     }
     const authority = new CertificateAuthority();
     const server = authority.issue({ commonName: 'broker', names: ['127.0.0.1', 'localhost'] });
-    const properties = { ...serverProperties(directory, ports, links, authority.cert, server), ...options.properties };
+    const properties = {
+      ...serverProperties(directory, ports, links, authority.cert, server),
+      'node.id': String(id),
+      'controller.quorum.voters': voters,
+      ...options.properties,
+    };
     writeFileSync(join(directory, 'server.properties'), propertiesFile(properties));
     const broker = new Broker(directory, jars, {
       bootstrap: `127.0.0.1:${ports.plaintext}`,
@@ -236,18 +256,19 @@ export class Broker implements AsyncDisposable {
 
 export interface TopicOptions {
   readonly partitions?: number;
+  readonly replicas?: number;
   /** For instance `'max.message.bytes': '1000'`. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
 /** Makes a topic; resolves when each of its partitions answers. */
 export async function createTopic(bootstrap: string, topic: string, options: TopicOptions = {}): Promise<void> {
-  const { partitions = 1, config = {} } = options;
+  const { partitions = 1, replicas = 1, config = {} } = options;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
   await withAdmin(bootstrap, async (admin) => {
     await admin.createTopics({
       waitForLeaders: false,
-      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
     });
     // kafkajs' own wait gives up at the first answer of a broker that has not heard of the topic yet.
     while (!(await isOpen(admin, topic, partitions))) await new Promise((resolve) => setTimeout(resolve, 50));
@@ -289,8 +310,6 @@ function serverProperties(
   const login = 'org.apache.kafka.common.security';
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     listeners: [

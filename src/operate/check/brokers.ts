@@ -6,8 +6,6 @@
  * A broker that got through stays logged in, for what the other checks ask. A name, a port and a certificate are
  * judged before Kafka is spoken, since a broker that dislikes what it hears just closes the connection.
  */
-
-import { X509Certificate } from 'node:crypto';
 import type { Settings } from '../../config/schema.ts';
 import { reachBrokerTls, speaksTls } from '../../kafka/broker-reach.ts';
 import { BrokerSession } from '../../kafka/broker-session.ts';
@@ -16,9 +14,17 @@ import { tlsOptions } from '../../kafka/tls.ts';
 import { connectionWords } from '../../lib/connection-words.ts';
 import { asError, errorCode, HostspoolError } from '../../lib/errors.ts';
 import { reachTcp, resolveHost, splitAddress } from '../../lib/reach.ts';
-import { timeLeft, timesOf } from './certificate-time.ts';
+import { fileTimeLeft, timeLeft } from './certificate-time.ts';
 import { type Check, idOf, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS, SILENT } from './context.ts';
+
+/** What a listener that wants TLS may look like to who speaks without. */
+const MAY_BE_TLS: ReadonlySet<string> = new Set([
+  'KAFKA_UNREACHABLE',
+  'KAFKA_TIMEOUT',
+  'KAFKA_UNREADABLE',
+  'KAFKA_OTHER',
+]);
 
 export class BrokerChecks implements Disposable {
   readonly #context: CheckContext;
@@ -176,13 +182,23 @@ export async function checkTls(
 }
 
 function checkFiles(tls: Settings['kafka']['tls'], now: number): Outcome {
-  const cert = tlsOptions(tls)?.cert;
-  if (typeof cert !== 'string') return ok(tls.ca === undefined ? 'the system’s authorities are trusted' : tls.ca);
-  const { isSoon, words, detail } = timeLeft(timesOf(new X509Certificate(cert)), now);
-  const finding = `${tls.cert} is valid ${words}`;
-  return isSoon
-    ? warning('KAFKA_TLS_EXPIRES', finding, 'renew this client’s certificate', detail)
-    : ok(finding, detail);
+  const { cert, ca } = tlsOptions(tls) ?? {};
+  const left = fileTimeLeft('shown', cert, now);
+  const ofAuthorities = fileTimeLeft('trusted', ca, now);
+  if (left?.isSoon) {
+    return warning(
+      'KAFKA_TLS_EXPIRES',
+      `${tls.cert} is valid ${left.words}`,
+      'renew this client’s certificate',
+      left.detail,
+    );
+  }
+  if (ofAuthorities?.isSoon) {
+    const finding = `${tls.ca} is valid ${ofAuthorities.words}`;
+    return warning('KAFKA_TLS_EXPIRES', finding, 'renew the authorities of kafka.tls.ca', ofAuthorities.detail);
+  }
+  if (left !== undefined) return ok(`${tls.cert} is valid ${left.words}`, left.detail);
+  return ok(tls.ca === undefined ? 'the system’s authorities are trusted' : tls.ca);
 }
 
 /** A connection that was there and ended at the first words: what this side says is not what the listener wants. */
@@ -199,7 +215,7 @@ async function explained(
     const hint = 'set kafka.brokers to the port of a listener with SASL, or leave kafka.sasl out';
     return new HostspoolError('KAFKA_AUTHENTICATION', message, { hint, cause: thrown });
   }
-  if (code !== 'KAFKA_UNREACHABLE' && code !== 'KAFKA_TIMEOUT' && code !== 'KAFKA_OTHER') return thrown;
+  if (!MAY_BE_TLS.has(code)) return thrown;
   if (!tls.enabled && (await speaksTls(address, AbortSignal.timeout(limit)))) {
     return new HostspoolError(
       'KAFKA_TLS',

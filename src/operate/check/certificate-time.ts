@@ -2,8 +2,8 @@
  * How much time a certificate has left. One that is renewed by itself is renewed long before its end, so one that is near
  * it was forgotten.
  */
-import type { X509Certificate } from 'node:crypto';
 import { day } from '../../kafka/broker-reach.ts';
+import { type CertificateFile, decidingCertificate } from '../../lib/certificate-file.ts';
 import type { Detail } from './check.ts';
 
 const DAY_MS = 86_400_000;
@@ -31,6 +31,10 @@ export function timeLeft({ validFrom, validTo }: { validFrom: number; validTo: n
   };
 }
 
-export function timesOf({ validFromDate, validToDate }: X509Certificate): { validFrom: number; validTo: number } {
-  return { validFrom: validFromDate.getTime(), validTo: validToDate.getTime() };
+/** Of the certificate that decides for a PEM file; undefined where there is no text of one. */
+export function fileTimeLeft(use: CertificateFile['use'], pem: unknown, now: number): TimeLeft | undefined {
+  const certificate = typeof pem === 'string' ? decidingCertificate({ use, pem }) : undefined;
+  if (certificate === undefined) return undefined;
+  const { validFromDate, validToDate } = certificate;
+  return timeLeft({ validFrom: validFromDate.getTime(), validTo: validToDate.getTime() }, now);
 }

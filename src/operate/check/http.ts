@@ -10,7 +10,7 @@ import { readPem } from '../../lib/pem-file.ts';
 import { splitAddress } from '../../lib/reach.ts';
 import { spoolFiles } from '../../spool/files.ts';
 import { findHolder } from '../../spool/holder.ts';
-import { timeLeft, timesOf } from './certificate-time.ts';
+import { fileTimeLeft } from './certificate-time.ts';
 import { type Check, failure, type Outcome, ok, warning } from './check.ts';
 import { type CheckContext, FILE_LIMIT_MS } from './context.ts';
 import { nearestDirectory } from './nearest-directory.ts';
@@ -47,13 +47,17 @@ async function isHeld(path: string): Promise<boolean> {
 function checkFiles({ cert, key }: ResolvedSettings['http']['tls'], now: number): Outcome | undefined {
   if (cert === undefined || key === undefined) return undefined;
   try {
-    const certificate = new X509Certificate(readPem('certificate', 'http.tls.cert', cert, 'HTTP_TLS_FILE'));
-    if (!certificate.checkPrivateKey(createPrivateKey(readPem('key', 'http.tls.key', key, 'HTTP_TLS_FILE')))) {
+    const pem = readPem('certificate', 'http.tls.cert', cert, 'HTTP_TLS_FILE');
+    if (
+      !new X509Certificate(pem).checkPrivateKey(createPrivateKey(readPem('key', 'http.tls.key', key, 'HTTP_TLS_FILE')))
+    ) {
       throw new HostspoolError('HTTP_TLS_FILE', `http.tls.key (${key}) is not the key of http.tls.cert (${cert})`, {
         hint: 'the key must be the one that the certificate was made for',
       });
     }
-    const { isSoon, words, detail } = timeLeft(timesOf(certificate), now);
+    const left = fileTimeLeft('shown', pem, now);
+    if (left === undefined) return undefined;
+    const { isSoon, words, detail } = left;
     if (!isSoon) return ok(`certificate ${words}`, detail);
     return warning('HTTP_TLS_EXPIRES', `http.tls.cert is valid ${words}`, 'renew it, then SIGHUP', detail);
   } catch (error) {

@@ -9,11 +9,12 @@
 import { asError, HostspoolError } from '../../lib/errors.ts';
 import { joinAddress, reachTcp, resolveHost } from '../../lib/reach.ts';
 import { formatDuration } from '../../lib/units.ts';
+import { readAuthorities } from '../../sink/sqlserver/connection-settings.ts';
 import { SqlServerInspection } from '../../sink/sqlserver/inspection.ts';
 import { refuseNewer } from '../../sink/sqlserver/migrator.ts';
 import { LOADING_RIGHTS, nameOfRight, RETENTION_RIGHTS } from '../../sink/sqlserver/rights.ts';
 import { unreachable } from './brokers.ts';
-import { timeLeft } from './certificate-time.ts';
+import { fileTimeLeft, timeLeft } from './certificate-time.ts';
 import { type Check, failed, failure, type Outcome, ok, unknown, warning } from './check.ts';
 import { type CheckContext, SILENT } from './context.ts';
 
@@ -124,6 +125,13 @@ export class SqlServerChecks implements AsyncDisposable {
       return warning('SINK_NOT_TRUSTED', finding, hint, detail);
     }
     if (left?.isSoon === true) return warning('SINK_TLS_EXPIRES', words, 'renew the server’s certificate', detail);
+    const authorities = readAuthorities(this.#context.settings.sqlserver);
+    const ofAuthorities = fileTimeLeft('trusted', authorities, this.#context.clock.now());
+    if (ofAuthorities?.isSoon === true) {
+      const finding = `${version}${said}; sqlserver.ca is valid ${ofAuthorities.words}`;
+      const hint = 'renew the authorities of sqlserver.ca';
+      return warning('SINK_TLS_EXPIRES', finding, hint, { ...detail, ...ofAuthorities.detail });
+    }
     return ok(words, detail);
   }
 

@@ -16,7 +16,7 @@ import {
   UNAVAILABLE,
   UNKNOWN,
 } from './error-kinds.ts';
-import { tlsProblem } from './tls-problems.ts';
+import { serverTlsProblem } from './tls-problems.ts';
 
 export interface ServerAddress {
   /** host:port or host\instance */
@@ -50,7 +50,7 @@ export function sqlServerError(
     const kind = kindOf(told.number, told.message, told.class);
     return make(kind, address, step, `${told.message.trim()} (error ${told.number})`, error);
   }
-  const tls = tlsProblem(error);
+  const tls = serverTlsProblem(error);
   if (tls !== undefined) return make({ ...TLS, hint: tls.hint }, address, step, tls.says, error);
   return make(driverKind(error, refusals), address, step, saidBy(error), error);
 }

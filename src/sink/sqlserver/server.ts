@@ -12,6 +12,7 @@
  */
 import type { ConnectionPool } from 'mssql';
 import type { Connection } from 'tedious';
+import type { CertificateFile } from '../../lib/certificate-file.ts';
 import { asError, type HostspoolError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { poolConfig, readAuthorities, type SqlServerSettings } from './connection-settings.ts';
@@ -54,6 +55,12 @@ export class SqlServer {
   /** Why older files are in use than there are; undefined when they are not. */
   get accessProblem(): string | undefined {
     return this.#problem;
+  }
+
+  /** The file of authorities in use, as it was last read. */
+  get certificates(): readonly CertificateFile[] {
+    const pem = this.#good?.authorities;
+    return pem === undefined ? [] : [{ setting: 'sqlserver.ca', use: 'trusted', pem }];
   }
 
   /** Takes over the login and the authorities, where they are not the same, for connections to come. */

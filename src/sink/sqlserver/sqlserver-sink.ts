@@ -15,6 +15,7 @@
 import type { Account } from '../../accounts/account.ts';
 import type { LogHole } from '../../accounts/advance.ts';
 import type { AccountChange } from '../../accounts/advance-all.ts';
+import type { CertificateFile } from '../../lib/certificate-file.ts';
 import type { Log } from '../../lib/log.ts';
 import { resetBy } from '../offset-reset.ts';
 import type { SampleDatabase } from '../sample-database.ts';
@@ -157,6 +158,10 @@ export class SqlServerSink implements SampleDatabase {
 
   get accessProblem(): string | undefined {
     return this.#server.accessProblem;
+  }
+
+  get certificates(): readonly CertificateFile[] {
+    return this.#server.certificates;
   }
 
   /** Ends what is under way: whoever waits for it gets SINK_CLOSED. Within some seconds. */

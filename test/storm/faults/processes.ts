@@ -11,6 +11,16 @@ async function startAgainAfter(process: StormProcess, ms: number, { pause, note 
   process.start();
 }
 
+async function freezeFor(process: StormProcess, ms: number, { pause, note }: FaultContext): Promise<void> {
+  note(`for ${ms} ms`);
+  try {
+    process.freeze();
+    await pause(ms);
+  } finally {
+    process.thaw();
+  }
+}
+
 function killed(on: 'agent' | 'writer'): Fault {
   return {
     name: `${on} is killed`,
@@ -30,16 +40,8 @@ function frozen(on: 'agent' | 'writer'): Fault {
     name: `${on} is frozen`,
     on,
     weight: 2,
-    run: async ({ world, target, random, pause, note }) => {
-      const process = of(world, on, target);
-      const ms = random.integer(200, 9000);
-      note(`for ${ms} ms`);
-      try {
-        process.freeze();
-        await pause(ms);
-      } finally {
-        process.thaw();
-      }
+    run: async (context) => {
+      await freezeFor(of(context.world, on, context.target), context.random.integer(200, 9000), context);
     },
   };
 }
@@ -140,19 +142,13 @@ const frozenWithMessages: Fault = {
   name: 'writer is frozen between two loads until its partitions are another’s',
   on: 'writer',
   weight: 2,
-  run: async ({ world, target, random, stop, pause, note }) => {
-    const process = of(world, 'writer', target);
+  run: async (context) => {
+    const { random, stop, pause } = context;
+    const process = of(context.world, 'writer', context.target);
     const limit = AbortSignal.any([stop, AbortSignal.timeout(5000)]);
     await process.next(({ event }) => event === 'load_committed', limit);
     await pause(random.integer(0, 300));
-    const ms = random.integer(4000, 10_000);
-    note(`for ${ms} ms`);
-    try {
-      process.freeze();
-      await pause(ms);
-    } finally {
-      process.thaw();
-    }
+    await freezeFor(process, random.integer(4000, 10_000), context);
   },
 };
 

@@ -69,6 +69,7 @@ describe('the ticker', () => {
     clock.stepWall(3_600_123);
     await clock.advance(3 * INTERVAL);
     expect(ticks[before]?.steppedMs).toBe(3_600_123);
+    expect(ticker.steps).toBe(1);
     expect(ticks.slice(before + 1).every((tick) => tick.steppedMs === 0 && (tick.at - SPLAY) % INTERVAL === 0)).toBe(
       true,
     );
@@ -85,15 +86,17 @@ describe('the ticker', () => {
     await clock.advance(3 * INTERVAL);
     expect(ticks.length).toBeGreaterThanOrEqual(before + 3);
     expect(ticks[before]?.steppedMs).toBe(-3_600_000);
+    expect(ticker.steps).toBe(1);
     expect(ticker.missed).toBe(0);
   });
 
   it('follows a slewed clock without calling it a step', async () => {
     const clock = new FakeClock();
-    const { ticks } = start(clock, () => clock.stepWall(2));
+    const { ticker, ticks } = start(clock, () => clock.stepWall(2));
     await clock.advance(20 * INTERVAL);
     expect(ticks.length).toBeGreaterThan(15);
     expect(ticks.every((tick) => tick.steppedMs === 0)).toBe(true);
+    expect(ticker.steps).toBe(0);
   });
 
   it('takes a new interval at once', async () => {

@@ -97,6 +97,17 @@ describe('a secret that everybody may read', () => {
     ]);
   });
 
+  it('is a warning for a credential, which others than systemd may have put there', () => {
+    const directory = scratchDirectory();
+    const path = join(directory, 'kafka.sasl.password');
+    writeFileSync(path, SECRET, { mode: 0o644 });
+    chmodSync(path, 0o644);
+    const warnings = () => load({ env: { CREDENTIALS_DIRECTORY: directory } }).warnings;
+    expect(warnings()).toEqual([`${path}, which holds kafka.sasl.password, may be read by everybody: chmod o-r`]);
+    chmodSync(path, 0o440);
+    expect(warnings()).toEqual([]);
+  });
+
   it('is a warning for the settings file, only if it holds one itself', () => {
     const inline = scratchFile(`kafka: { sasl: { password: ${SECRET} } }`, 'a.yaml', 0o644);
     const [warning = ''] = load({ flags: { config: inline } }).warnings;

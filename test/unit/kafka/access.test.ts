@@ -65,6 +65,25 @@ describe('the access to the brokers', () => {
     expect(JSON.stringify(logged)).not.toMatch(/second-password|PRIVATE/);
   });
 
+  it('names the certificates that are in use, not those that only lie there, and no key', () => {
+    const access = new KafkaAccess(settings(), log);
+    expect(access.certificates).toEqual([]);
+    const { tls } = access.credentials();
+    const inUse = (cert: unknown) => [
+      { setting: 'kafka.tls.ca', use: 'trusted', pem: authority.cert },
+      { setting: 'kafka.tls.cert', use: 'shown', pem: cert },
+    ];
+    issue();
+    expect(access.certificates).toEqual(inUse(tls?.cert));
+    access.renew(settings());
+    const renewed = access.credentials().tls?.cert;
+    expect(renewed).not.toBe(tls?.cert);
+    expect(access.certificates).toEqual(inUse(renewed));
+    writeFileSync(files.cert, 'half a fi');
+    access.renew(settings());
+    expect(access.certificates).toEqual(inUse(renewed));
+  });
+
   it('keeps to brokers and TLS at all, which need a restart', () => {
     const access = new KafkaAccess(settings(), log);
     access.credentials();

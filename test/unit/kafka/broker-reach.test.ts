@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createServer, type TlsOptions } from 'node:tls';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { reachBrokerTls } from '../../../src/kafka/broker-reach.ts';
-import { describeTlsProblem } from '../../../src/kafka/tls-errors.ts';
+import { certificateProblem } from '../../../src/kafka/tls-errors.ts';
 import { CertificateAuthority } from '../../support/broker-certificates.ts';
 import { load } from '../config/scratch.ts';
 
@@ -49,7 +49,7 @@ it('of a certificate with hundreds of names the first ones are told', async () =
 });
 
 it('one that is refused without a name of the reason is told as most likely too weak', () => {
-  const { says, hint } = describeTlsProblem('UNSPECIFIED', 'UNSPECIFIED');
+  const { says, hint } = certificateProblem('UNSPECIFIED');
   expect(says).toContain('too weak');
   expect(hint).toContain('2048 bits');
 });

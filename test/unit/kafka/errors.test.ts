@@ -90,7 +90,7 @@ describe('what became of the connection', () => {
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'not trusted'],
     ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'not trusted'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'another name'],
-    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not begin with TLS'],
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'wants one and got none'],
     ['ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE', 'wants one and got none'],
     ['ERR_SSL_SOMETHING_NEW', 'the message of OpenSSL'],

@@ -10,10 +10,14 @@ import { silentLog } from '../../../src/lib/log.ts';
 const TLS_ALERT = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x0a]);
 
 /** What a producer makes of something that answers each request with these bytes, and then closes or does not. */
-async function sendTo(answer: Buffer, closes = false): Promise<unknown> {
+async function sendTo(answer: Buffer | ((request: Buffer) => Buffer), closes = false): Promise<unknown> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.on('data', () => (closes ? socket.end(answer) : socket.write(answer)));
+    socket.on('data', (request) => {
+      const bytes = typeof answer === 'function' ? answer(request) : answer;
+      if (closes) socket.end(bytes);
+      else socket.write(bytes);
+    });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -34,10 +38,25 @@ describe('something that is not a broker', () => {
     ['a frame too short for its number', Buffer.from([0, 0, 0, 2, 97, 98])],
     ['a negative length', Buffer.alloc(8, 0xff)],
     ['a length beyond reason', Buffer.concat([Buffer.from([0x7f, 0xff, 0xff, 0xf0]), Buffer.alloc(100_000)])],
+    ['an answer that is cut off', Buffer.from([0, 0, 0, 5, 0, 0, 0, 1, 0])],
     ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
     ['a TLS alert', TLS_ALERT],
   ])('that answers with %s costs the attempt, not the process', async (_, answer) => {
     expect(await sendTo(answer)).toMatchObject({ name: 'HostspoolError', code: expect.stringMatching(/^KAFKA_/) });
+  });
+
+  it.each([
+    ['ends too early', []],
+    ['lies about what follows', [0, 0, 0x7f, 0xff, 0xff, 0xff, 1]],
+  ])('but frames its answers as Kafka does, of which one %s, is told in a line and with a hint', async (_, said) => {
+    const answer = (request: Buffer) =>
+      Buffer.concat([Buffer.from([0, 0, 0, 4 + said.length]), request.subarray(8, 12), Buffer.from(said)]);
+    expect(await sendTo(answer)).toMatchObject({
+      code: 'KAFKA_UNREADABLE',
+      message: expect.stringMatching(/^what broker 127\.0\.0\.1:\d+ answers is not Kafka’s protocol$/),
+      hint: expect.stringContaining('kafka.brokers'),
+      retryable: true,
+    });
   });
 
   it.each([

@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
 import { openLog } from '../../../src/ops/log.ts';
+
+/** Control characters but the line break, and what turns the direction of a line. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e]/;
 
 async function open(level: 'info' | 'debug' = 'info') {
   const lines: Record<string, unknown>[] = [];
@@ -35,6 +41,18 @@ describe('the log', () => {
       retryable: true,
       cause: { code: 'ECONNREFUSED' },
     });
+  });
+
+  it.each(['json', 'pretty'] as const)('gives a terminal nothing of others that it would obey: %s', async (format) => {
+    const written = new PassThrough({ encoding: 'utf8' });
+    const log = await openLog({ level: 'info', format, stats_interval: 0 }, written);
+    const hostile = 'a\u001b[2J\u009b2J\u202e\u0007\b\\u001b "b"\r';
+    log.error({ event: 'x', broker: hostile, err: new Error(hostile) }, hostile);
+    const text = String((await once(written, 'data'))[0]);
+    expect(text).not.toMatch(UNSAFE);
+    expect(text).toContain('\\u009b2J');
+    if (format === 'json') expect(JSON.parse(text)).toMatchObject({ broker: hostile, msg: hostile });
+    else expect(text).toContain('a\\u001b[2J\\u009b2J\\u202e\\u0007\\b\\u001b "b"\\r');
   });
 
   it('keeps each event on one line, whatever is in it', async () => {

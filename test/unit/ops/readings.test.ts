@@ -35,7 +35,7 @@ function settings(mode: Mode): ResolvedSettings {
 }
 
 async function names(mode: Mode, service: Service): Promise<string[]> {
-  return Object.keys({ ...processMetrics(mode, service.condition()), ...(await service.metrics()) }).sort();
+  return Object.keys({ ...processMetrics(mode, service.condition(), []), ...(await service.metrics()) }).sort();
 }
 
 function ofCatalog(mode: Mode): string[] {

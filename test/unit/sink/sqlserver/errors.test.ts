@@ -119,6 +119,11 @@ describe('a failure of the connection', () => {
     expect(error).toMatchObject({ code: 'SINK_TLS', retryable: false });
     expect(error.hint).toContain('sqlserver.ca');
     expect(errorOf(Object.assign(new Error('no'), { code: 'EENCRYPT' })).hint).toContain('sqlserver.encrypt');
+    const weak = errorOf(
+      Object.assign(new Error('unspecified certificate verification error'), { code: 'UNSPECIFIED' }),
+    );
+    expect(weak).toMatchObject({ code: 'SINK_TLS', message: expect.stringContaining('too weak') });
+    expect(weak.hint).toContain('2048 bits');
   });
 });
 
