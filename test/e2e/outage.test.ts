@@ -41,6 +41,8 @@ describe.skipIf(!broker.available)(
           `--kafka.brokers=${broker.proxied}`,
           `--kafka.topic=${topic}`,
           '--collect.interval=100ms',
+          // Otherwise some fifty samples wait for the next request at nearly any moment.
+          '--ship.linger=0s',
           '--backoff.base=100ms',
           '--backoff.cap=500ms',
           '--http.address=',
