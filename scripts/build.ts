@@ -1,6 +1,6 @@
 /**
  * Builds build/hostspool: esbuild makes one file of src/, pkg puts it with the native addons into a copy of Node as a
- * single executable application. The driver for SQL Server is a file of its own beside it, which only a writer reads:
+ * single executable application, whose first script (src/start.ts) runs it. The driver for SQL Server is a file of its own beside it, which only a writer reads:
  * in the one file it would cost every agent some twenty megabytes.
  *
  * The copy of Node is stripped before the injection (after it, the injected blob would be lost). Nothing in the
@@ -17,11 +17,12 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { NOTIFY_ASSET } from '../src/ops/notify.ts';
+import { NOTIFY_ASSET, PROGRAM_ASSET } from '../src/lib/assets.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
 import { buildForeign } from './foreign-executable.ts';
 import { compileNotify } from './native.ts';
@@ -130,9 +131,12 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
 
 async function buildIn(work: string, options: ExecutableOptions): Promise<void> {
   const { arch, node: given, output, missing, variant } = options;
-  const script = join(work, 'hostspool.cjs');
+  const script = join(work, 'start.cjs');
+  const program = join(work, PROGRAM_ASSET);
   const driver = join(work, 'sqlserver-driver.cjs');
-  await bundle(join(root, 'src', 'main.ts'), script, variant);
+  await bundle(join(root, 'src', 'start.ts'), script);
+  await bundle(join(root, 'src', 'main.ts'), program, variant);
+  writeAsLatin1(program);
   await bundleDriver(driver);
 
   const node = join(work, 'node');
@@ -151,6 +155,7 @@ async function buildIn(work: string, options: ExecutableOptions): Promise<void> 
   const unfinished = join(work, 'hostspool');
   const config = {
     assets: {
+      [PROGRAM_ASSET]: program,
       'better_sqlite3.node': join(root, 'node_modules/better-sqlite3/prebuilds', `linux-${arch}.node`),
       [DRIVER_ASSET]: driver,
       ...(withoutNotify === undefined ? { [NOTIFY_ASSET]: notify } : {}),
@@ -175,6 +180,15 @@ async function buildIn(work: string, options: ExecutableOptions): Promise<void> 
   if (!existsSync(unfinished)) throw new Error('pkg made no executable');
   // The finished file appears at once: a running older one goes on with its own.
   renameSync(unfinished, output);
+}
+
+/** A byte a character, as src/start.ts reads it; throws where a character needs more. */
+function writeAsLatin1(file: string): void {
+  const text = readFileSync(file, 'utf8');
+  const beyond = /[^\0-\xff]/.exec(text);
+  if (beyond !== null)
+    throw new Error(`${basename(file)} has a character beyond Latin-1: ${JSON.stringify(beyond[0])}`);
+  writeFileSync(file, text, 'latin1');
 }
 
 /** pkg works in a folder of its own in the one for temporary files. */

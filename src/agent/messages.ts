@@ -4,7 +4,7 @@ import type { PendingNote, SpooledSample } from '../spool/spool.ts';
 
 export interface Message {
   readonly key: string;
-  readonly value: string;
+  readonly value: string | Buffer;
 }
 
 /** The messages of a batch; the notes ride on its first sample. */
@@ -12,11 +12,11 @@ export function compose(batch: readonly SpooledSample[], notes: readonly Pending
   return batch.map((sample, index) => ({
     key: sample.hostname,
     value:
-      index === 0
+      index === 0 && notes.length > 0
         ? withNotes(
             sample.payload,
             notes.map((pending) => pending.note),
           )
-        : sample.payload,
+        : (sample.bytes ?? sample.payload),
   }));
 }

@@ -1,33 +1,21 @@
-/** The command line: one file per command, joined here; every error comes out in one shape with one exit code. */
+/**
+ * The command line: every error comes out in one shape with one exit code.
+ *
+ * The commands are imported only where a word of the arguments could be the name of one, or help is wanted. What starts
+ * a service is settings alone, and a service has no use for them.
+ */
 import yargs, { type CommandModule } from 'yargs';
 import { nearest } from '../config/problems.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { printableLines } from '../lib/printable.ts';
 import { describeError } from '../ops/log.ts';
-import { checkCommand } from './check.ts';
-import { configCommand } from './config.ts';
-import { deadLettersCommand } from './dead-letters.ts';
-import { drainCommand } from './drain.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { healthCommand } from './health.ts';
-import { hostsCommand } from './hosts.ts';
-import { lagCommand } from './lag.ts';
-import { migrateCommand } from './migrate.ts';
 import { EXIT_CODES, isMonitoring } from './monitoring.ts';
-import { offsetsCommand } from './offsets.ts';
 import { runCommand } from './run.ts';
-import { sampleCommand } from './sample.ts';
-import { statusCommand } from './status.ts';
-import { tailCommand } from './tail.ts';
-
-/** In the order of the help; the manual page and the completions are made from them too. */
-export const commands: readonly CommandModule[] = [
-  ...[runCommand, statusCommand, healthCommand, checkCommand, sampleCommand, configCommand, drainCommand, tailCommand],
-  ...[lagCommand, offsetsCommand, hostsCommand, deadLettersCommand, migrateCommand],
-];
 
 /** Runs the command that `args` name; answers the exit code. Never rejects. */
 export async function runCli(args: readonly string[]): Promise<number> {
+  const commands = isForService(args) ? [runCommand] : (await import('./commands.ts')).commands;
   const parser = yargs([...args])
     .scriptName('hostspool')
     .usage('$0 [--mode=agent|writer|local] [settings]\n$0 <command>')
@@ -41,7 +29,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
     .exitProcess(false)
     .fail((message, error) => {
       if (error instanceof Error && !isUsageError(error)) throw error;
-      throw usageError(message || asError(error).message);
+      throw usageError(message || asError(error).message, commands);
     });
   try {
     await parser.parseAsync();
@@ -49,6 +37,11 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     return failed(error, args);
   }
+}
+
+/** Whether there are options alone, none of which asks for help. */
+function isForService(args: readonly string[]): boolean {
+  return args.every((each) => /^--[^-]/.test(each) && !each.startsWith('--help'));
 }
 
 /** Standard output takes nothing more (a full disk behind a redirection): says so, and answers the exit code. */
@@ -65,7 +58,7 @@ function failed(error: unknown, args: readonly string[]): number {
 }
 
 /** What is wrong with the command line, with the command that was probably meant. */
-function usageError(message: string): HostspoolError {
+function usageError(message: string, commands: readonly CommandModule[]): HostspoolError {
   const [, unknown] = /^Unknown argument: (\S+)$/.exec(message) ?? [];
   const names = commands.flatMap(({ command }) => command ?? []).map((each) => each.split(' ')[0] ?? '');
   const [meant] =

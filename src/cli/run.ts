@@ -1,13 +1,16 @@
-/** `hostspool [--mode=…]`: runs the agent, the writer, or local mode, until it is told to stop. */
+/**
+ * `hostspool [--mode=…]`: runs the agent, the writer, or local mode, until it is told to stop.
+ *
+ * Of the three only the one that runs is imported, and of the commands none: code that never runs costs an agent
+ * memory, and its start time.
+ */
 import type { ArgumentsCamelCase, Argv, CommandModule } from 'yargs';
-import { Agent } from '../agent/agent.ts';
 import { type LoadedSettings, liveChanges, requireFor } from '../config/load.ts';
 import type { CertificateFile } from '../lib/certificate-file.ts';
 import { type Clock, SystemClock } from '../lib/clock.ts';
 import { asError } from '../lib/errors.ts';
 import { favourThroughput } from '../lib/throughput.ts';
 import { commit, version } from '../lib/version.ts';
-import { LocalMode } from '../local/local-mode.ts';
 import { CertificateEnds } from '../ops/certificate-ends.ts';
 import type { Observed } from '../ops/http-answers.ts';
 import { HttpEndpoint } from '../ops/http-endpoint.ts';
@@ -18,9 +21,9 @@ import { processMetrics } from '../ops/process-metrics.ts';
 import type { Service } from '../ops/service.ts';
 import { ProcessSignals } from '../ops/shutdown.ts';
 import { Supervision } from '../ops/supervision.ts';
-import { openWriter } from '../writer/open-writer.ts';
+import type { SpoolSnapshot } from '../spool/snapshot.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
-import { liveStatus, runStatus, statusOptions } from './status.ts';
+import { statusOptions } from './status-options.ts';
 
 export const runCommand: CommandModule = {
   command: '$0',
@@ -34,7 +37,7 @@ export const runCommand: CommandModule = {
       .option('version', { type: 'boolean', describe: 'Show the versions and exit.' }),
   handler: async (argv) => {
     if (argv.version === true) return printVersion();
-    if (argv.status === true) return runStatus(argv);
+    if (argv.status === true) return (await import('./status.ts')).runStatus(argv);
     await runService(argv);
   },
 };
@@ -71,7 +74,7 @@ async function serve(argv: ArgumentsCamelCase, loaded: LoadedSettings, log: Leve
     taking.supervision?.reloaded();
   });
   const clock = new SystemClock();
-  const service = openService(loaded, clock, log);
+  const service = await openService(loaded, clock, log);
   const channel = openNotifyChannel(process.env, log);
   using supervision = channel === undefined ? undefined : new Supervision({ channel, service, clock, log });
   signals.stop.addEventListener('abort', () => supervision?.stopping(), { once: true });
@@ -94,21 +97,32 @@ interface Taking {
   readonly supervision: Supervision | undefined;
 }
 
-function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Service {
+/** A service that has a spool, and can look at it. */
+interface Spooling extends Service {
+  look(): SpoolSnapshot | undefined;
+}
+
+async function openService({ settings }: LoadedSettings, clock: Clock, log: LeveledLog): Promise<Service | Spooling> {
   switch (settings.mode) {
-    case 'agent':
+    case 'agent': {
+      const { Agent } = await import('../agent/agent.ts');
       return Agent.open(settings, clock, log);
-    case 'local':
+    }
+    case 'local': {
+      const { LocalMode } = await import('../local/local-mode.ts');
       return LocalMode.open(settings, clock, log);
-    case 'writer':
+    }
+    case 'writer': {
       favourThroughput();
+      const { openWriter } = await import('../writer/open-writer.ts');
       return openWriter(settings, clock, log);
+    }
   }
 }
 
 /** What the endpoint tells of a service. */
 function observe(
-  service: Service,
+  service: Service | Spooling,
   { settings }: LoadedSettings,
   ofEndpoint: () => readonly CertificateFile[],
 ): Observed {
@@ -120,8 +134,12 @@ function observe(
       ...(await service.metrics()),
     }),
   };
-  if (!(service instanceof Agent || service instanceof LocalMode)) return observed;
-  return { ...observed, status: () => liveStatus(service.look(), settings.spool.path) };
+  if (!('look' in service)) return observed;
+  const status = async () => {
+    const { liveStatus } = await import('./status.ts');
+    return liveStatus(service.look(), settings.spool.path);
+  };
+  return { ...observed, status };
 }
 
 /** SIGHUP: takes over what can change live; a mistake in the file leaves everything as it was. */

@@ -20,6 +20,7 @@ import { readSnapshot, type SpoolSnapshot } from '../spool/snapshot.ts';
 import { type Arguments, argument, durationArgument } from './argument-values.ts';
 import { EXIT_CODES, showUnknown, unknownReport } from './monitoring.ts';
 import { settingsFrom, settingsOptions } from './settings-options.ts';
+import { statusOptions } from './status-options.ts';
 import { statusTable } from './status-table.ts';
 
 /** Where the service that the package installs keeps its spool. */
@@ -34,23 +35,6 @@ export const statusCommand: CommandModule = {
   builder: (yargs) => statusOptions(settingsOptions(yargs as Argv)),
   handler: (argv) => runStatus(argv),
 };
-
-/** The options of the command; `hostspool --status` takes the same. */
-export function statusOptions<T>(yargs: Argv<T>): Argv<T> {
-  const option = (name: string, describe: string) =>
-    yargs.option(name, { type: 'string', requiresArg: true, describe, group: GROUP });
-  yargs.option('json', { type: 'boolean', describe: 'As JSON, as documented in docs/status-json.md.', group: GROUP });
-  yargs.option('watch', { type: 'boolean', describe: 'Again every second, until Ctrl-C.', group: GROUP });
-  option('spool', 'Look at this spool file; no settings are read.');
-  option('warn-age', 'Age of the oldest sample that is a warning. Default: 5m.');
-  option('crit-age', 'Age of the oldest sample that is critical. Default: 1h.');
-  option('warn-fill', 'Share of the capacity or of the greatest age that is a warning. Default: 50%.');
-  option('crit-fill', 'Share of the capacity or of the greatest age that is critical. Default: 90%.');
-  option('warn-loss', 'How long a loss is a warning; 0 is never. Default: 1h.');
-  return yargs;
-}
-
-const GROUP = 'Status:';
 
 /** Shows the status and sets the exit code. Rejects for nothing. */
 export async function runStatus(argv: Arguments): Promise<void> {

@@ -5,14 +5,14 @@
  */
 import { promisify } from 'node:util';
 import { gunzip, gzip, zstdCompress, zstdDecompress } from 'node:zlib';
-import kafkajs, { CompressionTypes } from 'kafkajs';
+import {
+  Codecs as CompressionCodecs,
+  Types as CompressionTypes,
+} from 'kafkajs/src/protocol/message/compression/index.js';
 import type { Settings } from '../config/schema.ts';
 import { compressFrame, decompressFrame } from './lz4-frame.ts';
 import { decompressSnappy } from './snappy.ts';
 import { SnappyPacker } from './snappy-pack.ts';
-
-/** Not among the names that Node finds in kafkajs, a CommonJS module. */
-const { CompressionCodecs } = kafkajs;
 
 const compressGzip = promisify(gzip);
 const compressZstd = promisify(zstdCompress);
@@ -63,7 +63,7 @@ function known(codec: number): Codec {
   return found;
 }
 
-export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], CompressionTypes>> = {
+export const COMPRESSION: Readonly<Record<Settings['kafka']['compression'], number>> = {
   none: CompressionTypes.None,
   gzip: CompressionTypes.GZIP,
   snappy: CompressionTypes.Snappy,

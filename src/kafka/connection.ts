@@ -6,7 +6,7 @@
  * connection costs nothing: no polling for request timeouts either unless it is asked for, so who doesn't ask must
  * bound the waits itself, as the producer does.
  */
-import { Kafka, type KafkaConfig, type LogEntry, type SASLOptions } from 'kafkajs';
+import type { KafkaConfig, LogEntry, SASLOptions } from 'kafkajs';
 import type { Settings } from '../config/schema.ts';
 import { HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -33,8 +33,7 @@ export interface ConnectionOptions {
 }
 
 export class KafkaConnection {
-  readonly kafka: Kafka;
-  /** What `kafka` was made with; for those parts of kafkajs that are built by hand. */
+  /** What the parts of kafkajs are made with. */
   readonly config: KafkaConfig;
   readonly sockets: Sockets;
   /** That of `access` when this was built. */
@@ -44,7 +43,6 @@ export class KafkaConnection {
     this.config = config;
     this.sockets = sockets;
     this.version = version;
-    this.kafka = new Kafka(config);
   }
 
   /** Connects to nothing yet. Throws KAFKA_BROKERS_MISSING, KAFKA_TLS_FILE, KAFKA_SASL_SETTINGS. */

@@ -28,7 +28,23 @@ declare module 'kafkajs/src/protocol/encoder.js' {
 declare module 'kafkajs/src/loggers/index.js' {
   import type { logCreator, logLevel } from 'kafkajs';
 
+  export const LEVELS: { readonly INFO: logLevel.INFO };
   export function createLogger(options: { level: logLevel; logCreator: logCreator }): object;
+}
+
+declare module 'kafkajs/src/producer/partitioners/default/index.js' {
+  import type { DefaultPartitioner } from 'kafkajs';
+
+  const partitioner: typeof DefaultPartitioner;
+  export default partitioner;
+}
+
+declare module 'kafkajs/src/protocol/message/compression/index.js' {
+  import type { CompressionTypes } from 'kafkajs';
+
+  export const Types: Readonly<Record<keyof typeof CompressionTypes, number>>;
+  /** What packs and unpacks, by its number. */
+  export const Codecs: Record<number, () => object>;
 }
 
 declare module 'kafkajs/src/protocol/requests/apiKeys.js' {

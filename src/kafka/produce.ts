@@ -6,9 +6,9 @@
  * Connections, metadata and the reading of the answer are kafkajs' here too. Before compression the request is what
  * kafkajs' producer sends, byte for byte; nothing is tried again.
  */
-import { Partitioners } from 'kafkajs';
 import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { ClusterBroker, PartitionMetadata, ProduceAnswer } from 'kafkajs/src/cluster/index.js';
+import DefaultPartitioner from 'kafkajs/src/producer/partitioners/default/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
@@ -38,7 +38,7 @@ interface PartitionMessages {
 }
 
 /** Murmur2 of the key, as the Java client; without a key the partitions take turns. */
-const partitionOf = Partitioners.DefaultPartitioner() as unknown as (given: {
+const partitionOf = DefaultPartitioner() as unknown as (given: {
   readonly topic: string;
   readonly partitionMetadata: readonly PartitionMetadata[];
   readonly message: OutgoingMessage;

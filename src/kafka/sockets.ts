@@ -10,8 +10,9 @@
  * goes into its configuration under an alias without colons and is put back when the socket is made.
  */
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import type { ISocketFactory } from 'kafkajs';
+import { tlsModule } from '../lib/tls-module.ts';
 
 /** The idle time after which the system probes a connection, ms: less than what firewalls commonly forget after. */
 const KEEP_ALIVE_MS = 60_000;
@@ -42,7 +43,9 @@ export class Sockets {
     const socket =
       ssl === undefined || ssl === null
         ? connect({ host, port, noDelay: true }, onConnect)
-        : connectTls({ ...serverName(host), ...(ssl as ConnectionOptions), host, port }, onConnect).setNoDelay(true);
+        : tlsModule()
+            .connect({ ...serverName(host), ...(ssl as ConnectionOptions), host, port }, onConnect)
+            .setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));

@@ -5,10 +5,11 @@
  * What Node would do by itself is said all the same: its own defaults are whatever an environment variable
  * (NODE_TLS_REJECT_UNAUTHORIZED) or an option of node makes of them.
  */
-import { type ConnectionOptions, createSecureContext } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import type { Settings } from '../config/schema.ts';
 import { asError, HostspoolError } from '../lib/errors.ts';
 import { readPem } from '../lib/pem-file.ts';
+import { tlsModule } from '../lib/tls-module.ts';
 
 type TlsSettings = Settings['kafka']['tls'];
 
@@ -24,7 +25,7 @@ export function tlsOptions(settings: TlsSettings): ConnectionOptions | undefined
     ...(key === undefined ? {} : { key: readPem('key', 'kafka.tls.key', key, 'KAFKA_TLS_FILE') }),
   };
   try {
-    createSecureContext(options);
+    tlsModule().createSecureContext(options);
   } catch (error) {
     throw new HostspoolError(
       'KAFKA_TLS_FILE',

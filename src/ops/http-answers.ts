@@ -16,7 +16,7 @@ import { SharedAnswer } from './shared-answer.ts';
 export interface Observed {
   condition(): Condition;
   metrics(): Readings | Promise<Readings>;
-  /** The object of `hostspool status --json`; absent for a service without a spool. May throw. */
+  /** The object of `hostspool status --json`; or a promise of it; absent for a service without a spool. May throw. */
   readonly status?: () => unknown;
 }
 
@@ -45,7 +45,7 @@ export class HttpAnswers {
     this.#observed = observed;
     this.#log = log;
     this.#metrics = new SharedAnswer(async () => exposition(await observed.metrics()), clock);
-    this.#status = status === undefined ? undefined : new SharedAnswer(async () => textOf(status()), clock);
+    this.#status = status === undefined ? undefined : new SharedAnswer(async () => textOf(await status()), clock);
     this.setToken(token);
   }
 

@@ -1,7 +1,11 @@
 /*
  * What Node can't do by itself.
  *
- * trim(): gives memory that the C library keeps, and nothing uses, back to the system (see idle-memory.ts).
+ * trim(): gives memory that the C library keeps, and nothing uses, back to the system, and the pages of files that
+ * starting touched (see idle-memory.ts).
+ *
+ * text(bytes): the string of these bytes, Latin-1, without a copy. They must stay where they are for as long as the
+ * process runs, as what lies in the executable does (see src/start.ts).
  *
  * notify(path, text): sends one datagram to the socket that systemd named in NOTIFY_SOCKET; answers 0 or an errno.
  *
@@ -10,7 +14,8 @@
  * service manager that does not read must not hold up a sample. A path that begins with @ is an abstract address.
  */
 #define _GNU_SOURCE
-#define NAPI_VERSION 8
+#define NAPI_VERSION 10
+#include "file-pages.h"
 #include <errno.h>
 #include <malloc.h>
 #include <node_api.h>
@@ -58,11 +63,25 @@ static napi_value trim(napi_env env, napi_callback_info info) {
 #ifdef __GLIBC__
   malloc_trim(0);
 #endif
+  drop_file_pages();
   return NULL;
+}
+
+static napi_value text(napi_env env, napi_callback_info info) {
+  napi_value bytes, result;
+  size_t count = 1, length = 0;
+  void *data = NULL;
+  bool copied;
+  if (napi_get_cb_info(env, info, &count, &bytes, NULL, NULL) != napi_ok || count != 1) return NULL;
+  if (napi_get_arraybuffer_info(env, bytes, &data, &length) != napi_ok) return NULL;
+  napi_status status = node_api_create_external_string_latin1(env, data, length, NULL, NULL, &result, &copied);
+  return status == napi_ok ? result : NULL;
 }
 
 NAPI_MODULE_INIT() {
   napi_value function;
+  if (napi_create_function(env, "text", NAPI_AUTO_LENGTH, text, NULL, &function) != napi_ok) return NULL;
+  if (napi_set_named_property(env, exports, "text", function) != napi_ok) return NULL;
   if (napi_create_function(env, "trim", NAPI_AUTO_LENGTH, trim, NULL, &function) != napi_ok) return NULL;
   if (napi_set_named_property(env, exports, "trim", function) != napi_ok) return NULL;
   if (napi_create_function(env, "notify", NAPI_AUTO_LENGTH, notify, NULL, &function) != napi_ok) return NULL;

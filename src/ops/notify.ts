@@ -6,12 +6,10 @@
  * without a compiler has none, which is told once.
  */
 import { isSea } from 'node:sea';
+import { NOTIFY_ASSET } from '../lib/assets.ts';
 import { loadEmbeddedAddon } from '../lib/embedded-addon.ts';
 import { asError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-
-/** The asset's name inside the executable; scripts/build.ts puts it there. */
-export const NOTIFY_ASSET = 'notify.node';
 
 /** What sends a text to the path of a socket; answers 0 or an errno. */
 export type SendDatagram = (path: string, text: string) => number;
@@ -52,7 +50,7 @@ function loadSender(): SendDatagram {
 
 interface SystemCalls {
   readonly notify: SendDatagram;
-  /** Gives free memory of the C library back to the system. */
+  /** Gives back free memory of the C library, and pages of files that this process has not written. */
   trim(): void;
 }
 

@@ -113,7 +113,7 @@ export class Owed {
       // None but these: whatever else might lie there has not been sent.
       deleted += store.deleteBetween.run(firstId, lastId).changes;
     } else if (this.#upTo > 0) {
-      for (const { run_id, seq } of store.acknowledged.all(this.#upTo)) {
+      for (const { run_id, seq } of store.reached(this.#upTo)) {
         store.raiseRun.run({ run: run_id, acked: seq, last: seq });
       }
       deleted += store.deleteUpTo.run(this.#upTo).changes;

@@ -247,7 +247,7 @@ export class Spool {
     journal.acknowledgeAll(samples);
     journal.saveShipping(shipping);
     this.#outlet.release();
-    for (const { payload } of samples) this.#bounds.acknowledged(Buffer.byteLength(payload));
+    for (const { bytes, payload } of samples) this.#bounds.acknowledged(bytes?.length ?? Buffer.byteLength(payload));
     return true;
   }
 

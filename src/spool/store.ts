@@ -28,6 +28,16 @@ export interface OutgoingRow extends Omit<SampleRow, 'run_id' | 'event_id'> {
   readonly ids: string | null;
 }
 
+/** The numbers of a sample: id, seq, taken_at, monotonic_at, crc, and bytes of the payload; see intact-batch.ts. */
+export type PackedHead = readonly [
+  id: number,
+  seq: number,
+  taken_at: number,
+  monotonic_at: number,
+  crc: number,
+  size: number | null,
+];
+
 /** A sample without its payload. */
 export interface SampleHead {
   readonly id: number;
@@ -49,6 +59,9 @@ export interface RunRow {
   readonly acked_seq: number;
   readonly ended: 'clean' | 'unclean' | null;
 }
+
+/** So many of them are read at once. */
+export const PACKED_HEADS = 128;
 
 export interface StoreOptions {
   readonly files: SpoolFiles;
@@ -84,14 +97,17 @@ export class Store {
   readonly after: SqliteStatement<[number], SampleRow>;
   readonly headsAfter: SqliteStatement<[number, number], SampleHead>;
   readonly outgoing: SqliteStatement<[number], OutgoingRow>;
+  readonly packedHeads: SqliteStatement<[number], PackedHead>;
+  readonly packed: SqliteStatement<[after: number, upTo: number], [Buffer | null]>;
   readonly before: SqliteStatement<[number], SampleRow>;
   readonly oldest: SqliteStatement<[], SampleHead>;
   readonly newest: SqliteStatement<[], SampleHead>;
-  readonly acknowledged: SqliteStatement<[number], { run_id: Buffer; seq: number }>;
   readonly deleteUpTo: SqliteStatement<[number]>;
   readonly deleteBetween: SqliteStatement<[number, number]>;
   readonly raiseRun: SqliteStatement<[{ run: Buffer; acked: number; last: number }]>;
   readonly setState: SqliteStatement<[string, string]>;
+  readonly #reached: SqliteStatement<[number], { first: unknown; last: unknown; seq: number }>;
+  readonly #reachedByRun: SqliteStatement<[number], { run_id: Buffer; seq: number }>;
   readonly #immediate: (action: () => void) => void;
   readonly #pages: SqliteStatement<[], number>;
   readonly #freePages: SqliteStatement<[], number>;
@@ -115,11 +131,26 @@ export class Store {
          seq, taken_at, monotonic_at, crc, payload
        FROM samples WHERE id > ? ORDER BY id`,
     );
+    this.packedHeads = database
+      .prepare<[number], PackedHead>(
+        `SELECT id, seq, taken_at, monotonic_at, crc, octet_length(payload)
+         FROM samples WHERE id > ? ORDER BY id LIMIT ${PACKED_HEADS}`,
+      )
+      .raw();
+    this.packed = database
+      .prepare<[number, number], [Buffer | null]>(
+        `SELECT CAST(group_concat(run_id || x'${'00'.repeat(24)}' || event_id || payload, '') AS BLOB)
+         FROM (SELECT run_id, event_id, payload FROM samples WHERE id > ? AND id <= ? ORDER BY id)`,
+      )
+      .raw();
     this.headsAfter = database.prepare(`SELECT ${HEAD} FROM samples WHERE id > ? ORDER BY id LIMIT ?`);
     this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
     this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);
     this.newest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id DESC LIMIT 1`);
-    this.acknowledged = database.prepare(
+    this.#reached = database.prepare(
+      'SELECT MIN(run_id) AS first, MAX(run_id) AS last, MAX(seq) AS seq FROM samples WHERE id <= ?',
+    );
+    this.#reachedByRun = database.prepare(
       'SELECT run_id, MAX(seq) AS seq FROM samples WHERE id <= ? GROUP BY run_id ORDER BY run_id',
     );
     this.deleteUpTo = database.prepare('DELETE FROM samples WHERE id <= ?');
@@ -183,6 +214,13 @@ export class Store {
   lastSeq(run: Buffer): number {
     const last = this.database.prepare<[Buffer], number>('SELECT last_seq FROM runs WHERE run_id = ?').pluck();
     return last.get(run) ?? 0;
+  }
+
+  /** The greatest number up to this id of each run. Grouping sorts the rows, which are nearly always of one run. */
+  reached(upTo: number): readonly { readonly run_id: Buffer; readonly seq: number }[] {
+    const { first, last, seq } = this.#reached.get(upTo) as { first: unknown; last: unknown; seq: number };
+    if (Buffer.isBuffer(first) && Buffer.isBuffer(last) && first.equals(last)) return [{ run_id: first, seq }];
+    return this.#reachedByRun.all(upTo);
   }
 
   state(key: string): string | undefined {

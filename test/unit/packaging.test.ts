@@ -8,7 +8,7 @@ import { commandNodes, runnable } from '../../packaging/command-tree.ts';
 import { bashCompletion, zshCompletion } from '../../packaging/completions.ts';
 import { buildDeb, installedSettings } from '../../packaging/deb.ts';
 import { commandPage, settingsPage } from '../../packaging/manual.ts';
-import { commands } from '../../src/cli/cli.ts';
+import { commands } from '../../src/cli/commands.ts';
 import { settingEntries } from '../../src/config/catalog.ts';
 import { loadSettings } from '../../src/config/load.ts';
 

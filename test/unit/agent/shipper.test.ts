@@ -126,7 +126,7 @@ function start(
 }
 
 const seqs = (messages: readonly Message[]) =>
-  messages.map((message) => (JSON.parse(message.value) as { seq: number }).seq);
+  messages.map((message) => (JSON.parse(String(message.value)) as { seq: number }).seq);
 const lost = (id: number): PendingNote => ({
   id,
   note: { kind: 'lost', run_id: 'run-0', first_seq: id, last_seq: id, reason: 'crash' },
@@ -241,7 +241,7 @@ describe('the shipper', () => {
     expect(spool.pending).toHaveLength(2);
     await clock.advance(1000);
     const [first, second] = (sent[0] ?? []).map(
-      (message) => JSON.parse(message.value) as { seq: number; notes?: Note[] },
+      (message) => JSON.parse(String(message.value)) as { seq: number; notes?: Note[] },
     );
     expect(first).toMatchObject({ seq: 1, notes: [lost(1).note, lost(2).note] });
     expect(second).toEqual({ seq: 2 });
@@ -253,7 +253,9 @@ describe('the shipper', () => {
     spool.pending = Array.from({ length: 250 }, (_, index) => lost(index + 1));
     const { clock, sent } = start(spool, accept);
     await clock.advance(0);
-    const counts = sent.map((batch) => (JSON.parse((batch[0] as Message).value) as { notes: Note[] }).notes.length);
+    const counts = sent.map(
+      (batch) => (JSON.parse(String((batch[0] as Message).value)) as { notes: Note[] }).notes.length,
+    );
     expect(counts).toEqual([100, 100]);
     expect(spool.pending).toHaveLength(50);
   });
