@@ -42,7 +42,6 @@ describe.skipIf(!broker.available)(
           `--kafka.topic=${topic}`,
           '--collect.interval=100ms',
           // Otherwise some fifty samples wait for the next request at nearly any moment.
-          '--ship.linger=0s',
           '--backoff.base=100ms',
           '--backoff.cap=500ms',
           '--http.address=',
