@@ -140,7 +140,8 @@ export class Journal {
   mayRide(samples: readonly SpooledSample[]): boolean {
     const { spool, tail } = this.#options;
     const isWell = this.#begun && tail.isOpen && this.owed.isEmpty && this.failing === undefined;
-    const areAll = this.contents.depth === samples.length && samples.length <= MOST_RIDING;
+    const { depth, lastId } = this.contents;
+    const areAll = depth === samples.length && lastId === samples.at(-1)?.id && samples.length <= MOST_RIDING;
     if (spool.purpose !== 'agent' || !isWell || !areAll || this.#interval > LONGEST_RIDE_MS) return false;
     return samples.every(({ identity }) => identity.run_id === this.runId && identity.seq <= LARGEST_RIDING_SEQ);
   }
@@ -148,9 +149,9 @@ export class Journal {
   /** See Spool.acknowledgeAll. */
   acknowledgeAll(samples: readonly SpooledSample[]): void {
     const [first, last] = [samples[0] as SpooledSample, samples.at(-1) as SpooledSample];
-    const { seq } = last.identity;
-    this.owed.acknowledgeAll({ firstId: first.id, lastId: last.id, runId: this.runBytes, seq });
-    this.#options.tail.acknowledged(seq);
+    const reached = last.identity;
+    this.owed.acknowledgeAll({ firstId: first.id, lastId: last.id }, reached);
+    this.#options.tail.acknowledged(reached.seq);
     this.contents.deleted(samples.length);
     this.#countedOut = samples.length;
   }

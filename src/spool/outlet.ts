@@ -14,6 +14,7 @@ import { dropDamaged } from './eviction.ts';
 import { readIntact } from './intact-batch.ts';
 import type { Journal } from './journal.ts';
 import type { PendingNote } from './notes.ts';
+import type { Reached } from './owed.ts';
 import type { OutgoingRow, SampleRow, Store } from './store.ts';
 
 export interface SpooledSample {
@@ -51,7 +52,8 @@ const MOST_RECENT = 64;
 export class Outlet {
   readonly #options: OutletOptions;
   readonly #journal: Journal;
-  #handedOut = 0;
+  /** What is with the drainer. */
+  #handedOut: readonly SpooledSample[] = [];
   /** All samples of the spool as they were stored, while they are few and nothing befell any; else empty. */
   #recent: SpooledSample[] = [];
   #recentOf = 0;
@@ -63,7 +65,7 @@ export class Outlet {
 
   /** Id up to which samples are with the drainer, or delivered. */
   get handedOut(): number {
-    return Math.max(this.#handedOut, this.#journal.owed.upTo);
+    return Math.max(this.#handedOut.at(-1)?.id ?? 0, this.#journal.owed.upTo);
   }
 
   /**
@@ -72,8 +74,9 @@ export class Outlet {
    */
   stored(sample: SpooledSample): void {
     const { depth, loads } = this.#journal.contents;
+    const areAll = this.#recent.length === depth - 1 && this.#recentOf === loads;
     if (depth === 1) this.#recent = [sample];
-    else if (this.#recent.length === depth - 1 && depth <= MOST_RECENT) this.#recent.push(sample);
+    else if (areAll && depth <= MOST_RECENT) this.#recent.push(sample);
     else this.#recent = [];
     this.#recentOf = loads;
   }
@@ -81,7 +84,7 @@ export class Outlet {
   read(limits: ReadLimits): readonly SpooledSample[] {
     const recent = this.#fromMemory(limits);
     if (recent.length > 0) {
-      this.#handedOut = recent.at(-1)?.id ?? 0;
+      this.#handedOut = recent;
       return recent;
     }
     if (this.#journal.isEmpty) return [];
@@ -92,7 +95,7 @@ export class Outlet {
         if (!this.dropDamaged(found.damaged)) return [];
         continue;
       }
-      this.#handedOut = found.samples.at(-1)?.id ?? 0;
+      this.#handedOut = found.samples;
       return found.samples;
     }
   }
@@ -110,6 +113,7 @@ export class Outlet {
     // An id that was not handed out belongs to a note of a file that was replaced meanwhile.
     owed.acknowledge(
       upTo,
+      reachedBy(this.#handedOut.filter(({ id }) => id <= upTo)),
       noteIds.filter((id) => notesHandedOut.has(id)),
     );
     this.release();
@@ -117,7 +121,7 @@ export class Outlet {
   }
 
   release(): void {
-    this.#handedOut = 0;
+    this.#handedOut = [];
     this.#journal.notesHandedOut.clear();
   }
 
@@ -189,6 +193,13 @@ export class Outlet {
     }
     return written && dropped > 0;
   }
+}
+
+/** The last number of each run among them. The samples of a run lie together, in order, and nearly always all are of one. */
+function reachedBy(samples: readonly SpooledSample[]): readonly Reached[] {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  return first.identity.run_id === last.identity.run_id ? [last.identity] : samples.map(({ identity }) => identity);
 }
 
 /** Blobs that are not what they should be come out empty, which no checksum holds for. */

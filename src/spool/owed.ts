@@ -6,6 +6,7 @@
  * that dies before owes nothing: the holes show in the tail file, and what was acknowledged is sent again and known by
  * its event_id.
  */
+import { uuidToBytes } from '../sample/identity.ts';
 import type { LossReason } from '../sample/note.ts';
 import type { Notes } from './notes.ts';
 import type { Store } from './store.ts';
@@ -22,13 +23,16 @@ interface Refusal {
   readonly reason: LossReason;
 }
 
-/** Samples of one run that were all there was in the spool, so that nothing has to be asked to delete them. */
+/** How far a run has come: its samples up to this number. */
+export interface Reached {
+  readonly run_id: string;
+  readonly seq: number;
+}
+
+/** Samples that were all there was in the spool, by their ids. */
 export interface Whole {
   readonly firstId: number;
   readonly lastId: number;
-  readonly runId: Buffer;
-  /** The number of the last. */
-  readonly seq: number;
 }
 
 export class Owed {
@@ -36,6 +40,8 @@ export class Owed {
   readonly #refusals = new Map<number, Refusal>();
   readonly #notes = new Set<number>();
   #upTo = 0;
+  /** How far each run is acknowledged: by what was sent, since a row may have been damaged in the file meanwhile. */
+  readonly #reached = new Map<string, number>();
   #whole: Whole | undefined;
   #shipping: string | undefined;
 
@@ -79,14 +85,15 @@ export class Owed {
     else this.#holes.push({ first, last, reason });
   }
 
-  acknowledge(upTo: number, noteIds: Iterable<number>): void {
+  acknowledge(upTo: number, reached: readonly Reached[], noteIds: Iterable<number>): void {
     this.#upTo = Math.max(this.#upTo, upTo);
+    for (const { run_id, seq } of reached) this.#reached.set(run_id, Math.max(seq, this.#reached.get(run_id) ?? 0));
     for (const id of noteIds) this.#notes.add(id);
   }
 
   /** The same for all that is in the spool. */
-  acknowledgeAll(samples: Whole): void {
-    this.#upTo = samples.lastId;
+  acknowledgeAll(samples: Whole, reached: Reached): void {
+    this.acknowledge(samples.lastId, [reached], []);
     this.#whole = samples;
   }
 
@@ -107,17 +114,12 @@ export class Owed {
   apply(store: Store, notes: Notes, currentRun: Buffer, at: number): number {
     let deleted = 0;
     notes.delete(this.#notes);
+    for (const [run, seq] of this.#reached) store.raiseRun.run({ run: uuidToBytes(run), acked: seq, last: seq });
     if (this.#whole !== undefined && this.#whole.lastId === this.#upTo) {
-      const { runId, seq, firstId, lastId } = this.#whole;
-      store.raiseRun.run({ run: runId, acked: seq, last: seq });
+      const { firstId, lastId } = this.#whole;
       // None but these: whatever else might lie there has not been sent.
       deleted += store.deleteBetween.run(firstId, lastId).changes;
-    } else if (this.#upTo > 0) {
-      for (const { run_id, seq } of store.reached(this.#upTo)) {
-        store.raiseRun.run({ run: run_id, acked: seq, last: seq });
-      }
-      deleted += store.deleteUpTo.run(this.#upTo).changes;
-    }
+    } else if (this.#upTo > 0) deleted += store.deleteUpTo.run(this.#upTo).changes;
     for (const [id, { runId, seq, reason }] of this.#refusals) {
       const { changes } = store.deleteBetween.run(id, id);
       if (changes === 0) continue;
@@ -139,6 +141,7 @@ export class Owed {
     this.#refusals.clear();
     this.#notes.clear();
     this.#upTo = 0;
+    this.#reached.clear();
     this.#whole = undefined;
     this.#shipping = undefined;
   }

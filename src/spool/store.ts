@@ -106,8 +106,6 @@ export class Store {
   readonly deleteBetween: SqliteStatement<[number, number]>;
   readonly raiseRun: SqliteStatement<[{ run: Buffer; acked: number; last: number }]>;
   readonly setState: SqliteStatement<[string, string]>;
-  readonly #reached: SqliteStatement<[number], { first: unknown; last: unknown; seq: number }>;
-  readonly #reachedByRun: SqliteStatement<[number], { run_id: Buffer; seq: number }>;
   readonly #immediate: (action: () => void) => void;
   readonly #pages: SqliteStatement<[], number>;
   readonly #freePages: SqliteStatement<[], number>;
@@ -147,12 +145,6 @@ export class Store {
     this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
     this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);
     this.newest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id DESC LIMIT 1`);
-    this.#reached = database.prepare(
-      'SELECT MIN(run_id) AS first, MAX(run_id) AS last, MAX(seq) AS seq FROM samples WHERE id <= ?',
-    );
-    this.#reachedByRun = database.prepare(
-      'SELECT run_id, MAX(seq) AS seq FROM samples WHERE id <= ? GROUP BY run_id ORDER BY run_id',
-    );
     this.deleteUpTo = database.prepare('DELETE FROM samples WHERE id <= ?');
     this.deleteBetween = database.prepare('DELETE FROM samples WHERE id BETWEEN ? AND ?');
     this.raiseRun = database.prepare(
@@ -214,13 +206,6 @@ export class Store {
   lastSeq(run: Buffer): number {
     const last = this.database.prepare<[Buffer], number>('SELECT last_seq FROM runs WHERE run_id = ?').pluck();
     return last.get(run) ?? 0;
-  }
-
-  /** The greatest number up to this id of each run. Grouping sorts the rows, which are nearly always of one run. */
-  reached(upTo: number): readonly { readonly run_id: Buffer; readonly seq: number }[] {
-    const { first, last, seq } = this.#reached.get(upTo) as { first: unknown; last: unknown; seq: number };
-    if (Buffer.isBuffer(first) && Buffer.isBuffer(last) && first.equals(last)) return [{ run_id: first, seq }];
-    return this.#reachedByRun.all(upTo);
   }
 
   state(key: string): string | undefined {

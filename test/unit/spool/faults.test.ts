@@ -218,6 +218,18 @@ describe('a damaged row', () => {
     expect(lostOf(spool)).toMatchObject([2, 4, 6].map((seq) => ({ first_seq: seq, last_seq: seq })));
   });
 
+  it('that was handed out from memory, as it was taken, is acknowledged as that', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    fixture.tamper('UPDATE samples SET seq = 6000 WHERE seq = 2');
+    const batch = spool.read(ALL);
+    expect(batch.map(({ identity }) => identity.seq)).toEqual([1, 2, 3]);
+    spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    expect(fixture.query('SELECT last_seq, acked_seq FROM runs')).toEqual([{ last_seq: 3, acked_seq: 3 }]);
+    spool.close(false);
+    expect(notesOf(fixture.open())).toMatchObject([{ kind: 'run_ended', run_id: spool.runId, last_seq: 3 }]);
+  });
+
   it.each(['taken_at', 'monotonic_at'])('is known by its %s too, and not thrown away as too old', (column) => {
     const spool = fixture.open({ maxAge: 60_000 });
     fixture.clock.pass(600_000);

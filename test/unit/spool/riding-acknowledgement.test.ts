@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
 import { readSnapshot } from '../../../src/spool/snapshot.ts';
 import type { ShippingState, Spool, SpooledSample } from '../../../src/spool/spool.ts';
-import { appendSamples, LiveSpool } from '../../support/live-spool.ts';
+import { appendSamples, faultWith, LiveSpool } from '../../support/live-spool.ts';
 
 const ALL = { samples: 10_000, bytes: 1e9 };
 
@@ -130,6 +130,28 @@ describe('the acknowledgement of all that is in the spool', () => {
     expect(spool.read(ALL)).toEqual(
       fixture.stored().map(({ seq }) => expect.objectContaining({ identity: expect.objectContaining({ seq }) })),
     );
+  });
+
+  it('does not ride where the file lost one of them meanwhile, and another took its place', () => {
+    const spool = healthy();
+    appendSamples(spool, 3);
+    const sent = spool.read(ALL);
+    const own = fixture.ports.recover;
+    fixture.ports.recover = () => {
+      fixture.ports.at = () => {};
+      fixture.tamper('DELETE FROM samples WHERE seq = 4');
+      fixture.ports.recover = own;
+    };
+    fixture.ports.at = (step) => {
+      if (step === 'write:before-commit') throw faultWith('SQLITE_CORRUPT');
+    };
+    appendSamples(spool, 1);
+    expect(fixture.stored().map(({ seq }) => seq)).toEqual([2, 3, 5]);
+    expect(spool.depth).toBe(sent.length);
+    expect(spool.acknowledgeAll(sent, shipped(4))).toBe(false);
+    spool.acknowledge(sent.at(-1)?.id ?? 0, [], shipped(4));
+    expect(spool.depth).toBe(1);
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([5]);
   });
 
   it('waits for no append that may not come: an upkeep and a stop delete it', () => {
