@@ -83,7 +83,9 @@ export function dropDamaged(
   const [first] = damaged;
   const last = damaged.at(-1);
   if (first === undefined || last === undefined) return 0;
-  const previous = store.before.get(first.id);
+  // One that is with the drainer may have come from memory, and be damaged in the file as well.
+  const before = store.before.get(first.id);
+  const previous = before !== undefined && isIntact(before) ? before : undefined;
   const losses = stretchesBetween(store, previous, next, damaged, lastOf);
   const possible = losses.reduce((sum, loss) => sum + loss.last - loss.first + 1, 0);
   const exact = possible === damaged.length;

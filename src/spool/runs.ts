@@ -21,6 +21,7 @@
 
 import type { Log } from '../lib/log.ts';
 import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
+import { isIntact } from './checksum.ts';
 import type { Notes } from './notes.ts';
 import type { RunRow, Store } from './store.ts';
 import type { RunTail } from './tail.ts';
@@ -48,7 +49,7 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
   for (const run of rows) {
     const tail = tails.find(({ runId }) => uuidToBytes(runId).equals(run.run_id));
     if (run.ended !== null || (current !== undefined && uuidToBytes(current).equals(run.run_id))) continue;
-    const stored = Math.max(run.last_seq, greatestSeq(store, run.run_id), tail?.acked ?? 0);
+    const stored = Math.max(run.last_seq, greatestSeq(store, run), tail?.acked ?? 0);
     if (tail !== undefined) deleted += deleteAcknowledged(store, run.run_id, tail.acked);
     const last = Math.max(stored, tail?.seq ?? 0);
     const exact = tail?.thisBoot === true && tail.whole && run.boot_id === bootId;
@@ -147,11 +148,15 @@ function insertRun(store: Store, run: RunRow): void {
     .run(run);
 }
 
-/** The greatest sequence number of the run's rows; 0 without one. Rows of a run lie together, the newest run's last. */
-function greatestSeq(store: Store, runId: Buffer): number {
-  const newest = store.newest.get();
-  if (newest === undefined) return 0;
-  if (newest.run_id.equals(runId)) return newest.seq;
-  const greatest = store.database.prepare<[Buffer], number | null>('SELECT MAX(seq) FROM samples WHERE run_id = ?');
-  return greatest.pluck().get(runId) ?? 0;
+/**
+ * The greatest sequence number of the run's rows; 0 without one. Of a damaged row it is not known, but that each has one
+ * of its own. Rows of a run lie together, the newest run's last.
+ */
+function greatestSeq(store: Store, { run_id, acked_seq }: RunRow): number {
+  let damaged = 0;
+  for (const row of store.newestOf.iterate(run_id)) {
+    if (isIntact(row)) return row.seq + damaged;
+    damaged++;
+  }
+  return damaged === 0 ? 0 : acked_seq + damaged;
 }

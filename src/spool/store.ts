@@ -85,7 +85,10 @@ export const WAL_BYTES = CHECKPOINT_PAGES * PAGE_SIZE + 384 * 1024;
 /** Largest file whose structure is checked whole at open, in bytes. */
 const CHECKED_BYTES = 64 * 1024 * 1024;
 
-const HEAD = 'id, run_id, seq, taken_at, monotonic_at, octet_length(payload) AS size';
+/** A damaged row may hold anything; this is bytes in any case, so that it can be compared. */
+const RUN_ID = "coalesce(CAST(run_id AS BLOB), x'') AS run_id";
+const HEAD = `id, ${RUN_ID}, seq, taken_at, monotonic_at, octet_length(payload) AS size`;
+const SAMPLE = `id, ${RUN_ID}, seq, event_id, taken_at, monotonic_at, crc, payload`;
 
 export class Store {
   readonly database: SqliteDatabase;
@@ -100,6 +103,7 @@ export class Store {
   readonly packedHeads: SqliteStatement<[number], PackedHead>;
   readonly packed: SqliteStatement<[after: number, upTo: number], [Buffer | null]>;
   readonly before: SqliteStatement<[number], SampleRow>;
+  readonly newestOf: SqliteStatement<[Buffer], SampleRow>;
   readonly oldest: SqliteStatement<[], SampleHead>;
   readonly newest: SqliteStatement<[], SampleHead>;
   readonly deleteUpTo: SqliteStatement<[number]>;
@@ -122,7 +126,7 @@ export class Store {
       'INSERT INTO samples (run_id, seq, event_id, taken_at, monotonic_at, crc, payload) VALUES (?, ?, ?, ?, ?, ?, ?)',
     );
     // Without a limit: a bound one makes SQLite compile the statement anew at each use. Whoever iterates stops.
-    this.after = database.prepare('SELECT * FROM samples WHERE id > ? ORDER BY id');
+    this.after = database.prepare(`SELECT ${SAMPLE} FROM samples WHERE id > ? ORDER BY id`);
     this.outgoing = database.prepare(
       `SELECT id, iif(typeof(run_id) = 'blob' AND length(run_id) = 16 AND typeof(event_id) = 'blob' AND
          length(event_id) = 16, hex(run_id) || hex(event_id), NULL) AS ids,
@@ -142,7 +146,8 @@ export class Store {
       )
       .raw();
     this.headsAfter = database.prepare(`SELECT ${HEAD} FROM samples WHERE id > ? ORDER BY id LIMIT ?`);
-    this.before = database.prepare('SELECT * FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1');
+    this.before = database.prepare(`SELECT ${SAMPLE} FROM samples WHERE id < ? ORDER BY id DESC LIMIT 1`);
+    this.newestOf = database.prepare(`SELECT ${SAMPLE} FROM samples WHERE run_id = ? ORDER BY id DESC`);
     this.oldest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id LIMIT 1`);
     this.newest = database.prepare(`SELECT ${HEAD} FROM samples ORDER BY id DESC LIMIT 1`);
     this.deleteUpTo = database.prepare('DELETE FROM samples WHERE id <= ?');

@@ -123,6 +123,23 @@ export class LiveSpool {
     }
   }
 
+  /** From now on a sample's column takes values of any type, as one of a damaged file may have them. */
+  loosen(): void {
+    const database = openSqlite(this.path);
+    try {
+      database.exec(`
+        ALTER TABLE samples RENAME TO strict;
+        CREATE TABLE samples (
+          id INTEGER PRIMARY KEY AUTOINCREMENT, run_id, seq, event_id, taken_at, monotonic_at, crc, payload
+        );
+        INSERT INTO samples SELECT * FROM strict;
+        DROP TABLE strict;
+      `);
+    } finally {
+      database.close();
+    }
+  }
+
   events(level?: LoggedLine['level']): string[] {
     return this.logged.filter((line) => level === undefined || line.level === level).map((line) => line.event);
   }

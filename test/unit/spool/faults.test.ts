@@ -218,6 +218,51 @@ describe('a damaged row', () => {
     expect(lostOf(spool)).toMatchObject([2, 4, 6].map((seq) => ({ first_seq: seq, last_seq: seq })));
   });
 
+  it.each(['NULL', 'CAST(run_id AS TEXT)', '5'])('is dropped and noted too where its run has become %s', (value) => {
+    const { spool, runId } = stored(4);
+    fixture.loosen();
+    fixture.tamper(`UPDATE samples SET crc = 0, run_id = ${value} WHERE seq = 2`);
+    const read: number[] = [];
+    for (let batch = spool.read(ALL); batch.length > 0; batch = spool.read(ALL)) {
+      read.push(...batch.map(({ identity }) => identity.seq));
+      spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    }
+    expect(read).toEqual([1, 3, 4]);
+    expect(lostOf(spool)).toMatchObject([{ run_id: runId, first_seq: 2, last_seq: 2, reason: 'spool_corrupt' }]);
+  });
+
+  it.each(['NULL', '5'])('stops no start where its run has become %s', (value) => {
+    const before = fixture.open();
+    appendSamples(before, 3);
+    before.close(false);
+    fixture.loosen();
+    fixture.tamper(`UPDATE samples SET run_id = ${value} WHERE seq IN (1, 3)`);
+    const spool = fixture.open();
+    expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([2]);
+    // The tail file knows of the third, which no row says any more.
+    expect(notesOf(spool)).toMatchObject([
+      { kind: 'lost', run_id: before.runId, first_seq: 3, last_seq: 3, reason: 'crash' },
+      { kind: 'run_ended', run_id: before.runId, last_seq: 3 },
+      { kind: 'lost', run_id: before.runId, first_seq: 1, last_seq: 1, reason: 'spool_corrupt' },
+    ]);
+  });
+
+  it.each(['6000', "'x'", '-1'])('does not tell how far its run came: its number has become %s', (value) => {
+    const before = fixture.open();
+    appendSamples(before, 3);
+    before.close(false);
+    fixture.loosen();
+    fixture.tamper(`UPDATE samples SET seq = ${value} WHERE seq = 3`);
+    const spool = fixture.open();
+    expect(notesOf(spool)).toEqual([{ kind: 'run_ended', run_id: before.runId, last_seq: 3, clean: false }]);
+    spool.release();
+    const batch = spool.read(ALL);
+    expect(batch.map(({ identity }) => identity.seq)).toEqual([1, 2]);
+    spool.acknowledge(batch.at(-1)?.id ?? 0, []);
+    expect(spool.read(ALL)).toEqual([]);
+    expect(lostOf(spool)).toMatchObject([{ first_seq: 3, last_seq: 3, reason: 'spool_corrupt' }]);
+  });
+
   it('that was handed out from memory, as it was taken, is acknowledged as that', () => {
     const spool = fixture.open();
     appendSamples(spool, 3);
