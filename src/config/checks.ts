@@ -17,6 +17,7 @@ export function requireFor(need: Need, settings: ResolvedSettings): void {
   const problems: string[] = [];
   if (need !== 'local') problems.push(...kafkaProblems(settings));
   if (need !== 'kafka') problems.push(...spoolProblems(settings), ...httpProblems(settings));
+  if (need === 'agent') problems.push(...lingerProblems(settings));
   if (need === 'writer') problems.push(...writerProblems(settings));
   if (need === 'agent' || need === 'local') problems.push(...hostProblems(settings));
   const brokersMissing = need !== 'local' && settings.kafka.brokers.length === 0;
@@ -86,6 +87,14 @@ function spoolProblems({ backoff, collect, spool, sqlite }: ResolvedSettings): s
   }
   if (sqlite.path === spool.path) problems.push(`sqlite.path: it is the spool itself, ${spool.path}`);
   return problems;
+}
+
+/** Samples would be evicted for their age while Kafka is there. */
+function lingerProblems({ ship, spool }: ResolvedSettings): string[] {
+  if (ship.linger < spool.max_age) return [];
+  return [
+    `ship.linger: ${formatDuration(ship.linger)} is not less than spool.max_age, ${formatDuration(spool.max_age)}`,
+  ];
 }
 
 function httpProblems({ http: { tls } }: ResolvedSettings): string[] {

@@ -184,7 +184,7 @@ const ship = group('Sending the spool to Kafka.', {
     .prefault('5s')
     .meta({
       description:
-        'Least time between two requests while Kafka keeps up: what is taken meanwhile leaves together, which costs host and brokers less and packs better. Samples further apart leave at once. 0 = each at once.',
+        'Least time between two requests while Kafka keeps up: what is taken meanwhile leaves together, which costs host and brokers less and packs better. Samples further apart leave at once. A healthy spool then holds up to as much: keep it well below what monitoring takes for a backlog or a silent host. 0 = each at once.',
       live: true,
     }),
   max_rate: integer({ min: 0, max: 10_000_000 }).prefault(0).meta({

@@ -82,6 +82,7 @@ describe('settings that do not go together', () => {
     ['a password without a mechanism', {}, SECRET, 'kafka.sasl.mechanism'],
     ['a first wait above the last', { 'backoff.base': '2m' }, {}, 'backoff.base: 2m is more than backoff.cap, 1m'],
     ['an age below the interval', { 'collect.interval': '1h', 'spool.max_age': '1m' }, {}, 'spool.max_age'],
+    ['a linger that outlasts the samples', { 'ship.linger': '2m', 'spool.max_age': '2m' }, {}, 'ship.linger: 2m'],
     ['the database in the spool', { 'spool.path': '/s', 'sqlite.path': '/x/../s' }, {}, 'sqlite.path'],
   ])('%s', (_, flags, env, named) => {
     const error = check('agent', { ...BROKERS, ...flags }, env);
