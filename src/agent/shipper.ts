@@ -42,7 +42,16 @@ export interface Producer {
 export interface ShipperOptions {
   readonly spool: Pick<
     Spool,
-    'read' | 'notes' | 'acknowledge' | 'acknowledgeAll' | 'release' | 'refuse' | 'depth' | 'shipping' | 'saveShipping'
+    | 'spare'
+    | 'read'
+    | 'notes'
+    | 'acknowledge'
+    | 'acknowledgeAll'
+    | 'release'
+    | 'refuse'
+    | 'depth'
+    | 'shipping'
+    | 'saveShipping'
   >;
   readonly producer: Producer;
   readonly topic: string;
@@ -185,6 +194,7 @@ export class Shipper {
     const wait = this.#lingersUntil - clock.monotonic();
     if (wait <= 0 || this.#finishing || spool.depth === 0 || spool.depth >= this.#limit) return;
     this.#lingering = true;
+    spool.spare();
     await new Promise<void>((resolve) => {
       const takeBack = clock.after(wait, resolve);
       this.#rouse = () => {

@@ -33,7 +33,7 @@ import { BatchLoader } from './batch-loader.ts';
 export interface LocalLoaderOptions {
   readonly spool: Pick<
     Spool,
-    'id' | 'read' | 'notes' | 'acknowledge' | 'release' | 'depth' | 'shipping' | 'saveShipping'
+    'id' | 'spare' | 'read' | 'notes' | 'acknowledge' | 'release' | 'depth' | 'shipping' | 'saveShipping'
   >;
   readonly sink: Sink;
   readonly backoff: BackoffSettings;
@@ -159,8 +159,9 @@ export class LocalLoader {
     if (!(await this.#load(batch))) return;
     const isBacklog = spool.depth >= this.#options.batchSamples;
     this.#limit = this.#limitAfter(batch.length);
-    if (isBacklog || this.#finishing) await setImmediate();
-    else await this.#wait('more', startedAt + GATHER_MS - clock.monotonic());
+    if (isBacklog || this.#finishing) return setImmediate();
+    spool.spare();
+    await this.#wait('more', startedAt + GATHER_MS - clock.monotonic());
   }
 
   #limitAfter(samples: number): number {

@@ -54,6 +54,7 @@ export class Outlet {
   readonly #journal: Journal;
   /** What is with the drainer. */
   #handedOut: readonly SpooledSample[] = [];
+  #spared = false;
   /** All samples of the spool as they were stored, while they are few and nothing befell any; else empty. */
   #recent: SpooledSample[] = [];
   #recentOf = 0;
@@ -66,6 +67,15 @@ export class Outlet {
   /** Id up to which samples are with the drainer, or delivered. */
   get handedOut(): number {
     return Math.max(this.#handedOut.at(-1)?.id ?? 0, this.#journal.owed.upTo);
+  }
+
+  /** Whether what is in the spool only waits for more to come with it before it is read. */
+  get isSpared(): boolean {
+    return this.#spared;
+  }
+
+  spare(): void {
+    this.#spared = true;
   }
 
   /**
@@ -82,6 +92,7 @@ export class Outlet {
   }
 
   read(limits: ReadLimits): readonly SpooledSample[] {
+    this.#spared = false;
     const recent = this.#fromMemory(limits);
     if (recent.length > 0) {
       this.#handedOut = recent;
@@ -122,6 +133,7 @@ export class Outlet {
 
   release(): void {
     this.#handedOut = [];
+    this.#spared = false;
     this.#journal.notesHandedOut.clear();
   }
 

@@ -219,6 +219,14 @@ export class Spool {
     return this.#outlet.read(limits);
   }
 
+  /**
+   * The drainer waits for more before it reads: until then, or `release`, nothing of what waits is evicted to keep the
+   * file from growing, since it is about to leave.
+   */
+  spare(): void {
+    this.#outlet.spare();
+  }
+
   /** The oldest notes; they don't change until `acknowledge` or `release`. */
   notes(limit: number): readonly PendingNote[] {
     return this.#outlet.notes(limit);

@@ -1,6 +1,7 @@
 /**
  * Keeps the spool within its bounds, by evicting from the oldest on. Samples that are with the drainer are spared: they
- * may be on their way already, and the note of their loss would be wrong.
+ * may be on their way already, and the note of their loss would be wrong. So are, on a disk that is low, those that only
+ * wait for more to leave with them: their place in the file is soon free.
  *
  * A call evicts some hundred samples per transaction and a bounded number of transactions, so that it never holds up
  * the sampling for long, even where the bound was lowered by gigabytes; the next call goes on.
@@ -42,10 +43,10 @@ export class Trimmer {
 
   /** Evicts what has to go before a payload of `size` bytes is appended. */
   makeRoom(size: number): void {
-    const { journal, bounds } = this.#options;
+    const { journal, outlet, bounds } = this.#options;
     for (let round = 0; round < ROUNDS; round++) {
       const [excess] = journal.read((store) => bounds.excess(size, store));
-      if (excess === undefined) return;
+      if (excess === undefined || (excess.reason === 'disk_full' && outlet.isSpared)) return;
       if (this.#evict(excess.reason, 0, (_, before) => before < excess.bytes) === 0) return;
     }
   }

@@ -16,6 +16,7 @@ class MemorySpool {
   refusals: [number, LossReason][] = [];
   saved: ShippingState[] = [];
   released = 0;
+  spared = 0;
   #nextId = 1;
 
   constructor(samples: number) {
@@ -38,6 +39,10 @@ class MemorySpool {
 
   get depth(): number {
     return this.rows.length;
+  }
+
+  spare(): void {
+    this.spared++;
   }
 
   read(limits: { samples: number; bytes: number }): readonly SpooledSample[] {
@@ -297,6 +302,7 @@ describe('the shipper', () => {
     expect(sent).toHaveLength(1);
     await clock.advance(1000);
     expect(sent.map(seqs)).toEqual([[1], [2, 3, 4, 5]]);
+    expect(spool.spared).toBe(1);
     expect(shipper.state.state).toBe('idle');
   });
 

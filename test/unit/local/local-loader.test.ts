@@ -10,7 +10,9 @@ import { LocalLoader } from '../../../src/local/local-loader.ts';
 import { readLatest } from '../../../src/local/summary.ts';
 import type { Load, LoadOutcome, Sink } from '../../../src/sink/sink.ts';
 import { SqliteSink } from '../../../src/sink/sqlite/sqlite-sink.ts';
-import { Spool } from '../../../src/spool/spool.ts';
+import { systemPorts } from '../../../src/spool/ports.ts';
+import { Spool, type SpoolOptions } from '../../../src/spool/spool.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
 const MiB = 1024 * 1024;
 const clock = new SystemClock();
@@ -40,7 +42,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true });
 });
 
-function openSpool(): Spool {
+function openSpool(changes: Partial<SpoolOptions> = {}): Spool {
   return Spool.open({
     path: join(directory, 'spool.db'),
     maxBytes: 64 * MiB,
@@ -53,6 +55,7 @@ function openSpool(): Spool {
     purpose: 'agent',
     clock,
     log: silentLog,
+    ...changes,
   });
 }
 
@@ -136,6 +139,26 @@ describe('local mode’s loader', () => {
     expect(sums()).toEqual({ rows: 4, taken: 4, received: 4, lost: 0, missing: 0 });
     expect(readLatest(database).latest).toMatchObject([{ hostname: 'web-1', seq: 4, cpu_percent: 1 }]);
     expect(spool.shipping()).toMatchObject({ state: 'stopped', shipped_total: 4, failures: 0, last_error: null });
+  });
+
+  it('loses nothing that waits for more to be loaded with it, on a disk that is low', async () => {
+    spool.close(true);
+    const ports = { ...systemPorts, space: () => ({ free: 500 * MiB, total: 10_000 * MiB }) };
+    spool = openSpool({ minFree: { bytes: 1000 * MiB }, ports });
+    const owned = new FakeClock();
+    const options = { spool, sink, backoff: { base: 1, cap: 5 }, batchSamples: 500, clock: owned, log };
+    const loader = new LocalLoader(options);
+    const stop = new AbortController();
+    const running = loader.run(stop.signal);
+    take();
+    loader.wake();
+    await eventually(() => expect(loader.loads).toBe(1));
+    take(5);
+    await owned.advance(1000);
+    await eventually(() => expect(loader.loads).toBe(2));
+    expect(Object.fromEntries(spool.losses())).toEqual({});
+    stop.abort();
+    await running;
   });
 
   it('loads a backlog in few loads', async () => {
