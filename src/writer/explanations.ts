@@ -10,6 +10,10 @@
  * Whichever commits second sees the first one's, so nothing stays unexplained that could be explained. At the
  * beginning of a session both is done, for what a killed writer left behind. A load that met the fence may have been
  * committed itself, its answer lost, or another writer committed it and died: the holes are read again.
+ *
+ * A second look goes by the last message of a run in each partition. What its first message, or the note of its end,
+ * tells of a hole before it can be told only when that is loaded. So the holes are always read after the offsets from
+ * which a session goes on: a hole and the offset behind it are committed together, so each that lies below is known.
  */
 import type { Account } from '../accounts/account.ts';
 import { advance, type LogHole } from '../accounts/advance.ts';

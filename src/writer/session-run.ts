@@ -118,8 +118,10 @@ export class SessionRun {
     const stored = await patience.until(
       'offsets_not_read',
       async () => {
+        const offsets = await this.#readOffsets();
+        // Only then the holes: whoever moved an offset over one has committed both at once, so none below is unknown.
         await loader.beginSession();
-        return this.#readOffsets();
+        return offsets;
       },
       ended,
     );

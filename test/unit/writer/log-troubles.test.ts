@@ -299,6 +299,43 @@ describe('two writers that believe to own one partition', () => {
     expect(holes(world)).toHaveLength(1);
   });
 
+  it('explain a run that is told of by its note only, though the hole was committed while the session began', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 5);
+    const owner = world.start();
+    await world.untilLoaded();
+    owner.consumer.revoke();
+    host.restart();
+    for (let n = 0; n < 4; n++) host.send();
+    host.restart();
+    world.log.expire(0, 9);
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const next = world.start(undefined);
+    const { readHoles } = next.sink;
+    let asked = false;
+    next.sink.readHoles = async (reader) => {
+      next.sink.readHoles = readHoles;
+      const known = await readHoles(reader);
+      asked = true;
+      await held;
+      return known;
+    };
+    next.consumer.assign([0]);
+    await world.until(() => asked, 'the next session reads the holes');
+    owner.consumer.assign([0]);
+    await world.until(() => holes(world).length === 1, 'the owner before has recorded one');
+    owner.consumer.revoke();
+    goOn();
+    host.send();
+    await world.untilLoaded();
+    expect(world.rows()).toHaveLength(6);
+    expect(world.reasons()).toEqual({ expired_in_kafka: 4 });
+    expect(world.sums().missing).toBe(0);
+  });
+
   it('record of a hole only what the other one has not passed', async () => {
     using world = new WritingWorld();
     const host = sent(world, 10);
