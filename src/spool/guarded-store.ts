@@ -11,7 +11,7 @@
  *
  * Each change of state is logged once. While failing, every use is a new attempt: nothing is given up. Where the file
  * could not even be opened, the next attempt opens it. Only a recovery, which reads the whole file, is not repeated at
- * each use: it rests for a multiple of the time that it took.
+ * each use: it rests for a multiple of the time that it took, or, where it wanted room, until there is more.
  */
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -44,6 +44,8 @@ export interface GuardedStoreOptions {
 
 /** A recovery that failed is tried again after so many times what it took: at most a twentieth of a core goes into it. */
 const RECOVERY_REST = 19;
+/** By how much the free space has to have grown since a recovery found too little of it, bytes. */
+const MORE_ROOM = 1024 * 1024;
 
 export class GuardedStore {
   readonly #options: GuardedStoreOptions;
@@ -54,6 +56,8 @@ export class GuardedStore {
   #logChecked = false;
   /** No recovery before this, by the monotonic clock. */
   #recoverableFrom = Number.NEGATIVE_INFINITY;
+  /** Free space when a recovery found too little of it, bytes; undefined where it failed for something else. */
+  #roomLacked: number | undefined;
 
   constructor(options: GuardedStoreOptions) {
     this.#options = options;
@@ -185,7 +189,7 @@ export class GuardedStore {
   #recover(cause: Error): boolean {
     const { files, ports, clock, log, tails } = this.#options;
     const began = clock.monotonic();
-    if (began < this.#recoverableFrom) return false;
+    if (began < this.#recoverableFrom && !this.#hasMoreRoom()) return false;
     const first = this.#failing !== 'damaged';
     if (first)
       log.error(
@@ -197,11 +201,26 @@ export class GuardedStore {
       ports.recover({ path: files.database, clock, log, ...tails() });
       return true;
     } catch (error) {
-      if (faultOf(error) === undefined) throw error;
+      const fault = faultOf(error);
+      if (fault === undefined) throw error;
       const ended = clock.monotonic();
+      this.#roomLacked = fault === 'full' ? this.#free() : undefined;
       this.#recoverableFrom = ended + RECOVERY_REST * (ended - began);
       if (first) log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });
       return false;
+    }
+  }
+
+  #hasMoreRoom(): boolean {
+    return this.#roomLacked !== undefined && (this.#free() ?? 0) >= this.#roomLacked + MORE_ROOM;
+  }
+
+  #free(): number | undefined {
+    const { ports, files } = this.#options;
+    try {
+      return ports.space(dirname(files.database)).free;
+    } catch {
+      return undefined;
     }
   }
 

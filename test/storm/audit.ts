@@ -117,7 +117,9 @@ function auditRun(run: LedgerRun, { database, topic }: Evidence): Finding[] {
   if (account.uncertain && !run.uncertain)
     say('uncertain', 'the account calls its tail uncertain; no fault explains it');
   const ended = run.last ? null : run.ending === 'killed' ? 'unclean' : 'clean';
-  const mayBeUnclean = run.uncertain && ended === 'clean' && account.ended === 'unclean';
+  // On a disk without room the end of a run can't be written.
+  const isFullAtEnd = isExcused(run, taken, taken, 'disk_full');
+  const mayBeUnclean = (run.uncertain || isFullAtEnd) && ended === 'clean' && account.ended === 'unclean';
   const mayBeOpen = run.untold && account.ended === null;
   if (account.ended !== ended && !mayBeUnclean && !mayBeOpen)
     say('ending', `the account says it ended ${account.ended}, it should be ${ended}`);

@@ -509,4 +509,28 @@ describe('a damaged file', () => {
     writesFail(undefined);
     expect(appendSamples(spool, 1)).toHaveLength(1);
   });
+
+  it('does not rest any longer once there is more of the room that a recovery lacked', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 2);
+    const { recover } = fixture.ports;
+    fixture.ports.space_ = { free: 1000 * MiB, total: 2000 * MiB };
+    fixture.ports.recover = () => {
+      fixture.clock.pass(1000);
+      throw faultWith('ENOSPC');
+    };
+    writesFail('SQLITE_CORRUPT');
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(false);
+    fixture.ports.recover = (request) => {
+      writesFail(undefined);
+      recover(request);
+    };
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(false);
+    fixture.ports.space_ = { free: 1001 * MiB, total: 2000 * MiB };
+    expect(spool.append(spool.identify(), 0, '{}')).toBe(true);
+    expect(fixture.events('error')).toContain('spool_recovered');
+    expect(fixture.seqs()).toEqual([1, 2, 5]);
+    const noted = { run_id: spool.runId, first_seq: 3, last_seq: 4, reason: 'spool_unwritable' };
+    expect(notesOf(spool)).toContainEqual({ kind: 'lost', ...noted });
+  });
 });
