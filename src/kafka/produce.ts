@@ -10,7 +10,6 @@ import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { ClusterBroker, PartitionMetadata, ProduceAnswer } from 'kafkajs/src/cluster/index.js';
 import DefaultPartitioner from 'kafkajs/src/producer/partitioners/default/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolRequest, requests } from 'kafkajs/src/protocol/requests/index.js';
 import { HostspoolError } from '../lib/errors.ts';
@@ -30,7 +29,6 @@ export interface ProduceRequest {
 const ALL_REPLICAS = -1;
 /** The first version of the request that carries record batches: Kafka 0.11. */
 const FIRST_WITH_BATCHES = 3;
-const UNSUPPORTED_VERSION = 35;
 
 interface PartitionMessages {
   readonly partition: number;
@@ -71,7 +69,12 @@ async function produceTo(
     apiKeys.Produce,
     requests.Produce,
   )({ acks: ALL_REPLICAS, timeout, topicData: [] });
-  if (given.request.apiVersion < FIRST_WITH_BATCHES) throw createErrorFromCode(UNSUPPORTED_VERSION);
+  if (given.request.apiVersion < FIRST_WITH_BATCHES) {
+    // No broker's answer: what it offers is asked anew, on another connection.
+    throw new HostspoolError('KAFKA_OTHER', 'a broker offers no produce request that carries record batches', {
+      hint: 'Kafka 0.11 or newer is needed',
+    });
+  }
   const encode = async () => {
     const encoder = new Encoder()
       .writeString(null) // no transaction

@@ -32,6 +32,8 @@ export interface FaultContext {
   pause(ms: number): Promise<void>;
   /** What was drawn, for the log of the storm. */
   note(what: string): void;
+  /** It can't be done here, so it is not counted. */
+  skip(why: string): void;
 }
 
 export interface Fault {

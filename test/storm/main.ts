@@ -57,7 +57,7 @@ if (
   process.exit(2);
 }
 
-const again = `npm run storm -- --minutes ${minutes} --seed ${shape.seed} --agents ${shape.agents} --writers ${shape.writers} --database ${database} --part '${values.part}'`;
+const again = `npm run storm -- --minutes ${minutes} --seed ${shape.seed} --agents ${shape.agents} --writers ${shape.writers} --database ${database} --part '${values.part}'${values.sabotage === undefined ? '' : ` --sabotage ${values.sabotage}`}`;
 const builds = join(import.meta.dirname, '../../build');
 mkdirSync(builds, { recursive: true });
 const directory = mkdtempSync(join(builds, `storm-${shape.seed}-`));

@@ -110,11 +110,16 @@ async function runLane(
   for (const { after, fault, seed } of lane.faults) {
     await pause(after);
     if (stop.aborted) return;
-    counts.set(fault.name, (counts.get(fault.name) ?? 0) + 1);
     const where = `${lane.on} ${lane.target + 1}: ${fault.name}`;
     tell(where);
     const note = (what: string) => tell(`${where}: ${what}`);
-    await fault.run({ world, target: lane.target, random: new Random(seed), stop, pause, note });
+    let skipped = false;
+    const skip = (why: string) => {
+      skipped = true;
+      note(`skipped: ${why}`);
+    };
+    await fault.run({ world, target: lane.target, random: new Random(seed), stop, pause, note, skip });
+    if (!skipped) counts.set(fault.name, (counts.get(fault.name) ?? 0) + 1);
   }
 }
 

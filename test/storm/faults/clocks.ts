@@ -11,9 +11,9 @@ function stepped(on: Extract<TargetKind, 'agent clock' | 'writer clock'>, direct
   return {
     name: `the clock of the ${of} is stepped ${direction}`,
     on,
-    run: async ({ world, target, random, pause, note }) => {
+    run: async ({ world, target, random, pause, note, skip }) => {
       const clock = (on === 'agent clock' ? world.agentClocks : world.writerClocks)[target];
-      if (clock === undefined) return note('skipped: this one has the true clock');
+      if (clock === undefined) return skip('this one has the true clock');
       const seconds = random.pick(STEPS) * (direction === 'forward' ? 1 : -1);
       note(`by ${seconds} s`);
       clock.step(seconds);

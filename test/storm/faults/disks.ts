@@ -10,9 +10,9 @@ const SETTLED_AFTER_MS = 2000;
 const full: Fault = {
   name: 'the disk under the spool is full',
   on: 'agent disk',
-  run: async ({ world, target, random, stop, note }) => {
+  run: async ({ world, target, random, stop, note, skip }) => {
     const disk = world.disks[target];
-    if (disk === undefined) return note('skipped: only root may mount a small one');
+    if (disk === undefined) return skip('only root may mount a small one');
     const hostname = world.hostname(target);
     const ms = random.integer(1000, 12_000);
     // Either the reserve of the spool helps it over, or somebody takes what it gives back as well.

@@ -124,8 +124,8 @@ function upgraded(on: 'agent' | 'writer'): Fault {
     name: `${on} is replaced by another version`,
     on,
     run: async (context) => {
-      const { world, random, note } = context;
-      if (world.otherVersion === undefined) return note('skipped: there is one version only');
+      const { world, random, skip } = context;
+      if (world.otherVersion === undefined) return skip('there is one version only');
       const process = of(world, on, context.target);
       await (random.chance(0.5) ? process.stop() : process.kill9());
       process.use(process.executable === world.executable ? world.otherVersion : world.executable);
