@@ -89,6 +89,8 @@ async function bundleOf(entry: BuildOptions, outfile: string, variant: Variant =
     platform: 'node',
     target: 'node24',
     format: 'cjs',
+    // A module that is imported late is required late: an import() of the program's own would be told as experimental.
+    supported: { 'dynamic-import': false },
     // Names stay as they are: keeping them by esbuild's means costs 7 MB and a definition per closure made.
     minifySyntax: true,
     minifyWhitespace: true,

@@ -6,7 +6,7 @@
  * in use stay. That takes the addon; where it can't be loaded the text is copied, and nothing else differs.
  */
 import { getRawAsset } from 'node:sea';
-import { compileFunction, constants } from 'node:vm';
+import { compileFunction } from 'node:vm';
 import { NOTIFY_ASSET, PROGRAM_ASSET } from './lib/assets.ts';
 import { loadEmbeddedAddon } from './lib/embedded-addon.ts';
 
@@ -26,8 +26,5 @@ function programText(): string {
 }
 
 const parameters = ['exports', 'require', 'module', '__filename', '__dirname'];
-const program = compileFunction(programText(), parameters, {
-  filename: PROGRAM_ASSET,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const program = compileFunction(programText(), parameters, { filename: PROGRAM_ASSET });
 program(exports, require, module, __filename, __dirname);
