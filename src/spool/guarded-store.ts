@@ -53,7 +53,8 @@ export class GuardedStore {
   #failing: Fault | undefined;
   #closed = false;
   #displaced = false;
-  #logChecked = false;
+  /** Whether the last recovery failed: the spool goes on without it. */
+  #unrecovered = false;
   /** No recovery before this, by the monotonic clock. */
   #recoverableFrom = Number.NEGATIVE_INFINITY;
   /** Free space when a recovery found too little of it, bytes; undefined where it failed for something else. */
@@ -155,15 +156,26 @@ export class GuardedStore {
   }
 
   /**
-   * SQLite drops silently what lies behind a damaged frame of the log; the recovery finds most of it. After a death
-   * only, since a spool that was closed in order has no log; once, so that a recovery that fails stops nothing.
+   * SQLite drops silently what lies behind a damaged frame of the log; the recovery finds most of it. Where that can't
+   * be, SQLite goes on from the damage, and what it does not come to is cut off: it would pass for newer than what is
+   * written next. After a death only: a spool that was closed in order has no log.
    */
   #checkLog(): void {
-    if (this.#logChecked) return;
-    this.#logChecked = true;
-    const { database, wal } = this.#options.files;
-    if ((statSync(database, { throwIfNoEntry: false })?.size ?? 0) === 0 || !Wal.hidesCommits(wal)) return;
-    throw Object.assign(new Error('the log is damaged before its end'), { code: 'SQLITE_CORRUPT' });
+    const { files, log } = this.#options;
+    const { database, wal } = files;
+    const isNew = (statSync(database, { throwIfNoEntry: false })?.size ?? 0) === 0;
+    const rest = isNew ? undefined : Wal.restAt(wal);
+    if (rest === undefined) return;
+    if (rest.hidesCommits && !this.#unrecovered) {
+      throw Object.assign(new Error('the log is damaged before its end'), { code: 'SQLITE_CORRUPT' });
+    }
+    if (rest.hidesCommits) {
+      log.error(
+        { event: 'spool_log_cut', path: wal, bytes: rest.from },
+        'the spool goes on without what lay behind the damage in its log',
+      );
+    }
+    Wal.cutRest(wal, rest);
   }
 
   #release(): void {
@@ -199,11 +211,13 @@ export class GuardedStore {
     this.#release();
     try {
       ports.recover({ path: files.database, clock, log, ...tails() });
+      this.#unrecovered = false;
       return true;
     } catch (error) {
       const fault = faultOf(error);
       if (fault === undefined) throw error;
       const ended = clock.monotonic();
+      this.#unrecovered = true;
       this.#roomLacked = fault === 'full' ? this.#free() : undefined;
       this.#recoverableFrom = ended + RECOVERY_REST * (ended - began);
       if (first) log.error({ event: 'spool_recovery_failed', path: files.database, err: asError(error) });

@@ -13,7 +13,12 @@
  *
  * When SQLite starts the log over, it takes new salts and leaves the old frames behind the new ones: all of those are
  * in the database already. The last frame with the current salts ends the log; a strange frame before it is damage.
+ *
+ * Where SQLite stops at a bad frame it also writes on, with the same salts: what lay behind is overwritten bit by bit,
+ * and the rest of it can't be told from newer frames behind a damaged one. So before SQLite writes to a log after a
+ * death, its rest is to be cut off (`cutRest`).
  */
+import { closeSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
 import { errorCode } from '../lib/errors.ts';
 import { type ByteSource, FileBytes } from './bytes.ts';
 import { PAGE_SIZE } from './schema.ts';
@@ -31,6 +36,14 @@ type Order = 'little' | 'big';
 interface Pair {
   readonly first: number;
   readonly second: number;
+}
+
+/** What SQLite does not come to. */
+export interface Rest {
+  /** Where in the log it begins, bytes. */
+  readonly from: number;
+  /** Whether there is a whole commit in it. */
+  readonly hidesCommits: boolean;
 }
 
 export interface Frame {
@@ -52,8 +65,8 @@ export class Wal {
 
   /** Whether a committed part of it is damaged, so that the newest image of some page is missing. */
   readonly broken: boolean;
-  /** Whether there is a whole commit that SQLite does not come to, since something before it is damaged. */
-  readonly hidesCommits: boolean;
+  /** Frames of this log behind the last commit that SQLite comes to; undefined without any. */
+  readonly rest: Rest | undefined;
   /** Whether every frame is sound. */
   readonly sound: boolean;
   /** Pages of the database after the last commit; undefined without one. */
@@ -72,7 +85,11 @@ export class Wal {
       else frames.push(frame);
     }
     this.broken = broken;
-    this.hidesCommits = broken && lastCommit >= 0;
+    const firstBad = heads.findIndex(({ intact, page }) => !intact || page === 0);
+    const readable = headerIntact ? heads.slice(0, firstBad < 0 ? heads.length : firstBad) : [];
+    const read = readable.findLastIndex(({ commit }) => commit > 0) + 1;
+    const hidesCommits = broken && lastCommit >= 0;
+    this.rest = read < heads.length ? { from: HEADER + read * FRAME, hidesCommits } : undefined;
     this.sound = headerIntact && lastCommit === heads.length - 1 && !broken;
     this.databasePages = heads[lastCommit]?.commit;
   }
@@ -96,18 +113,29 @@ export class Wal {
     return new Wal(source, current, headerIntact);
   }
 
-  /** Of the log at this path; false where it is missing or can't be read: then SQLite says what there is to say. */
-  static hidesCommits(path: string): boolean {
+  /** That of the log at this path; undefined too where it is missing or can't be read: SQLite says what is to be said. */
+  static restAt(path: string): Rest | undefined {
     try {
       const source = FileBytes.open(path);
       try {
-        return source.size > 0 && Wal.read(source).hidesCommits;
+        return source.size > 0 ? Wal.read(source).rest : undefined;
       } finally {
         source.close();
       }
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
-      return false;
+      return undefined;
+    }
+  }
+
+  /** Cuts it off. The spool's lock is the caller's; throws what the system says. */
+  static cutRest(path: string, { from }: Rest): void {
+    const file = openSync(path, 'r+');
+    try {
+      ftruncateSync(file, from);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
     }
   }
 

@@ -383,6 +383,27 @@ describe('a damaged log', () => {
     expect(appendSamples(spool, 1)).toHaveLength(1);
     expect(spool.depth).toBeGreaterThan(0);
     expect(fixture.events('error')).toContain('spool_recovery_failed');
+    expect(fixture.events('error')).toContain('spool_log_cut');
+  });
+
+  it('is none at the next death: what lay behind the damage does not pass for newer than what came since', () => {
+    const { path } = afterDeath(60, 60);
+    const { recover } = fixture.ports;
+    fixture.ports.recover = () => {
+      throw faultWith('ENOSPC');
+    };
+    const spool = fixture.open({ path });
+    fixture.ports.recover = recover;
+    appendSamples(spool, 10, `{"pad":"${'x'.repeat(700)}"}`);
+    const kept = fixture.stored();
+    const next = join(fixture.directory, 'next.db');
+    for (const suffix of ['', '-wal']) copyFileSync(`${path}${suffix}`, `${next}${suffix}`);
+    copyFileSync(path.replace('.db', '.seq'), next.replace('.db', '.seq'));
+    fixture.logged.length = 0;
+    const after = fixture.open({ path: next });
+    expect(fixture.events('error')).toEqual([]);
+    expect(fixture.stored()).toEqual(kept);
+    expect(notesOf(after).filter(({ run_id }) => run_id === spool.runId)).toMatchObject([{ last_seq: 10 }]);
   });
 
   it('is none where its last write was cut short', () => {

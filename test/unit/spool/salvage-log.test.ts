@@ -84,6 +84,20 @@ describe('the write-ahead log', () => {
     expect(wal.broken).toBe(true);
   });
 
+  it('has a rest where SQLite stops before its end, which may hide commits', () => {
+    const commits = Array.from({ length: frames }, (_, frame) => frame).filter(
+      (frame) => log.readUInt32BE(32 + frame * FRAME + 4) > 0,
+    );
+    const [before, damagedOne] = commits.slice(-3) as [number, number];
+    const from = 32 + (before + 1) * FRAME;
+    expect(read(log).rest).toBeUndefined();
+    const damaged = Buffer.from(log);
+    damaged.writeUInt8(0xaa ^ damaged.readUInt8(32 + damagedOne * FRAME + 100), 32 + damagedOne * FRAME + 100);
+    expect(read(damaged).rest).toEqual({ from, hidesCommits: true });
+    expect(read(log.subarray(0, 32 + damagedOne * FRAME + 100)).rest).toEqual({ from, hidesCommits: false });
+    expect(read(log.subarray(0, from)).rest).toBeUndefined();
+  });
+
   it('is read without its header', () => {
     const damaged = Buffer.from(log).fill(0, 0, 32);
     expect(missing(file, damaged)).toEqual([]);
