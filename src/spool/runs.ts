@@ -26,6 +26,10 @@ import type { Notes } from './notes.ts';
 import type { RunRow, Store } from './store.ts';
 import type { RunTail } from './tail.ts';
 
+/** As many as wait while all goes well: a look at them costs nothing. */
+const MOST_LOOKED_AT = 64;
+const NOTED = 'SELECT lower(hex(run_id)) FROM notes';
+
 export interface Settlement {
   readonly tails: readonly RunTail[];
   /** The run that is going on, which is not settled; undefined if none is. */
@@ -124,17 +128,27 @@ export function endRun(store: Store, notes: Notes, runId: Buffer, lastSeq: numbe
   if (lastSeq > 0) notes.runEnded(runId, lastSeq, true, true, at);
 }
 
-/** The runs of which something is still to be said, or will be. */
-export function lastingRuns(store: Store): ReadonlySet<string> {
-  const runs = store.database.prepare<[], Buffer>(
-    'SELECT run_id FROM runs WHERE ended IS NULL OR run_id IN (SELECT run_id FROM notes)',
-  );
-  return new Set(runs.pluck().all().map(uuidFromBytes));
-}
-
-/** Drops the runs that have nothing to say any more. Only while no sample is in the spool. */
-export function forgetEndedRuns(store: Store): void {
-  store.database.prepare('DELETE FROM runs WHERE ended IS NOT NULL AND run_id NOT IN (SELECT run_id FROM notes)').run();
+/**
+ * Drops the ended runs that the spool has done with: no sample of theirs is in it, and no note. Not where a look would
+ * not tell: among very many samples, and where one is damaged, whose run may be any. `keep` hears first which stay.
+ */
+export function forgetRuns(store: Store, keep: (lasting: ReadonlySet<string>) => void): void {
+  const runs = store.runs();
+  if (runs.every(({ ended }) => ended === null)) return;
+  const lasting = new Set(store.database.prepare<[], string>(NOTED).pluck().all());
+  let samples = 0;
+  for (const row of store.after.iterate(0)) {
+    if (++samples > MOST_LOOKED_AT || !isIntact(row)) return;
+    lasting.add(row.run_id.toString('hex'));
+  }
+  const isOver = ({ run_id, ended }: RunRow) => ended !== null && !lasting.has(run_id.toString('hex'));
+  const over = runs.filter(isOver);
+  if (over.length === 0) return;
+  keep(new Set(runs.filter((run) => !isOver(run)).map(({ run_id }) => uuidFromBytes(run_id))));
+  const forget = store.database.prepare<[Buffer]>('DELETE FROM runs WHERE run_id = ?');
+  store.transact(() => {
+    for (const { run_id } of over) forget.run(run_id);
+  });
 }
 
 function insertRun(store: Store, run: RunRow): void {

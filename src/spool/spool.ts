@@ -33,7 +33,7 @@ import { Permissions } from './permissions.ts';
 import { type SpoolPorts, systemPorts } from './ports.ts';
 import { openingError, refuseForeign } from './refusal.ts';
 import { Reserve } from './reserve.ts';
-import { forgetEndedRuns, lastingRuns } from './runs.ts';
+import { forgetRuns } from './runs.ts';
 import type { ShippingState } from './shipping-state.ts';
 import { type SpoolSnapshot, snapshotWithin } from './snapshot.ts';
 import type { SpoolOptions } from './spool-options.ts';
@@ -316,11 +316,8 @@ export class Spool {
     if (!journal.begun || !journal.owed.isEmpty) journal.write();
     if (purpose === 'agent') this.#trimmer.expire();
     const [given = 0] = journal.read((store) => {
-      if (journal.contents.depth === 0 && journal.begun && this.#tail.isOpen) {
-        // First the tail file: a tail without its run would be taken for a spool that is gone.
-        this.#tail.keep(lastingRuns(store));
-        forgetEndedRuns(store);
-      }
+      // First the tail file: a tail without its run would be taken for a spool that is gone.
+      if (journal.begun && this.#tail.isOpen) forgetRuns(store, (lasting) => this.#tail.keep(lasting));
       const bytes = this.#bounds.low ? 0 : giveBack(store, clock);
       checkpoint(store, bytes);
       this.#bounds.measure(store);

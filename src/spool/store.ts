@@ -197,8 +197,10 @@ export class Store {
     return this.database.prepare<[], number>('SELECT COUNT(*) FROM samples').pluck().get() ?? 0;
   }
 
+  /** Those whose id is one: a damaged file may hold anything. */
   runs(): readonly RunRow[] {
-    return this.database.prepare<[], RunRow>('SELECT * FROM runs ORDER BY rowid').all();
+    const runs = "SELECT * FROM runs WHERE typeof(run_id) = 'blob' AND length(run_id) = 16 ORDER BY rowid";
+    return this.database.prepare<[], RunRow>(runs).all();
   }
 
   /** Samples lost so far, by reason. */

@@ -172,8 +172,50 @@ describe('a spool', () => {
       spool.read(ALL).at(-1)?.id ?? 0,
       spool.notes(100).map(({ id }) => id),
     );
+    appendSamples(spool, 1);
     spool.maintain();
     expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: null }]);
+  });
+
+  it('does not take a delivered run for lost when the file is deleted', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    first.close(false);
+    const second = fixture.open();
+    second.acknowledge(
+      second.read(ALL).at(-1)?.id ?? 0,
+      second.notes(100).map(({ id }) => id),
+    );
+    appendSamples(second, 2);
+    second.maintain();
+    second.close(false);
+    rmSync(fixture.path);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    const notes = notesOf(fixture.open());
+    expect(notes.map(({ run_id, kind }) => [run_id, kind])).toEqual([
+      [second.runId, 'lost'],
+      [second.runId, 'run_ended'],
+    ]);
+  });
+
+  it('keeps every ended run while it is not known whose a damaged sample is', () => {
+    for (let run = 0; run < 2; run++) {
+      const spool = fixture.open();
+      appendSamples(spool, 1);
+      spool.close(true);
+    }
+    const spool = fixture.open();
+    spool.acknowledge(
+      0,
+      spool.notes(100).map(({ id }) => id),
+    );
+    fixture.tamper(`UPDATE samples SET run_id = x'00' WHERE id = 1`);
+    spool.maintain();
+    expect(fixture.query('SELECT * FROM runs')).toHaveLength(3);
+    expect(spool.read(ALL).map(({ id }) => id)).toEqual([2]);
+    spool.acknowledge(2, []);
+    spool.maintain();
+    expect(fixture.query('SELECT * FROM runs')).toHaveLength(2);
   });
 
   it('is put back in place when its file is deleted under it, with everything in it', () => {
