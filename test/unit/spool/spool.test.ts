@@ -323,4 +323,21 @@ describe('a drain', () => {
     const agent = fixture.open();
     expect([agent.depth, notesOf(agent).length]).toEqual([0, 1]);
   });
+
+  it('leaves no run to be taken for lost by the next agent, once all of it is delivered', () => {
+    const dead = fixture.open();
+    appendSamples(dead, 3);
+    dead.close(false);
+    const drain = fixture.open({ purpose: 'drain' });
+    drain.acknowledge(
+      drain.read(ALL).at(-1)?.id ?? 0,
+      drain.notes(100).map(({ id }) => id),
+    );
+    drain.maintain();
+    drain.close(true);
+    const agent = fixture.open();
+    expect([notesOf(agent), fixture.losses()]).toEqual([[], {}]);
+    agent.maintain();
+    expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: null }]);
+  });
 });
