@@ -50,13 +50,12 @@ export class GuardedTail {
     return this.#tail !== undefined;
   }
 
-  /** `kept`: the earlier runs that the spool has not done with. */
-  begin(runId: string, committed: boolean, kept: ReadonlySet<string>): void {
-    this.#attempt(() => this.#tail?.begin(runId, committed, kept));
-    if (committed) this.#settled(kept);
+  /** The run is about to begin: what the file holds stays until `settle`. */
+  begin(runId: string): void {
+    this.#attempt(() => this.#tail?.begin(runId));
   }
 
-  /** What the file held is in the spool now. */
+  /** What the file held is in the spool now. `kept`: the earlier runs that the spool has not done with. */
   settle(seq: number, kept: ReadonlySet<string>): void {
     this.#attempt(() => this.#tail?.settle(seq, kept));
     this.#settled(kept);

@@ -105,9 +105,10 @@ export class Journal {
   open(): void {
     const { tail, spool, ports } = this.#options;
     this.#guard.open();
-    const begun = this.write();
+    // First the tail file: of a run without a tail it could not be told that it took no sample.
+    if (spool.purpose === 'agent') tail.begin(this.runId);
     ports.reached('open:begun');
-    if (spool.purpose === 'agent') tail.begin(this.runId, begun, this.#runsBefore);
+    this.write();
     ports.reached('open:settled');
   }
 
@@ -115,7 +116,7 @@ export class Journal {
   reopenTail(): void {
     const { tail } = this.#options;
     if (tail.isOpen || !tail.open()) return;
-    tail.begin(this.runId, false, this.#runsBefore);
+    tail.begin(this.runId);
     this.#begun = false;
   }
 

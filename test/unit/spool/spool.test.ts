@@ -251,6 +251,21 @@ describe('a run that died', () => {
     expect(notesOf(fixture.open())).toHaveLength(2);
   });
 
+  it.each(['open:locked', 'open:begun', 'write:before-commit', 'write:committed', 'open:settled'])(
+    'in its start, at %s, leaves no note, since it certainly took no sample',
+    (deadly) => {
+      const first = fixture.open();
+      appendSamples(first, 2);
+      first.close(false);
+      fixture.ports.at = (step) => {
+        if (step === deadly) throw new Died();
+      };
+      expect(() => fixture.open()).toThrow(Died);
+      fixture.ports.at = () => {};
+      expect(notesOf(fixture.open())).toEqual([{ kind: 'run_ended', run_id: first.runId, last_seq: 2, clean: false }]);
+    },
+  );
+
   it('is not certain of its end after a power cut', () => {
     const first = fixture.open();
     appendSamples(first, 2);

@@ -29,7 +29,8 @@ describe('the tail file', () => {
   it('is made whole, and is only overwritten after', () => {
     const tail = open();
     expect(statSync(path)).toMatchObject({ size: 4096, blocks: 8 });
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     for (let seq = 1; seq <= 1000; seq++) tail.write(seq);
     expect(statSync(path).size).toBe(4096);
     tail.close();
@@ -38,7 +39,8 @@ describe('the tail file', () => {
   it('says how far the run came', () => {
     const runId = uuids.next();
     const tail = open();
-    tail.begin(runId, true);
+    tail.begin(runId);
+    tail.settle(0);
     for (const seq of [1, 2, 3]) tail.write(seq);
     tail.close();
     expect(found()).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: true, whole: true }]);
@@ -47,13 +49,15 @@ describe('the tail file', () => {
 
   it('says what is acknowledged, also while the next number is taken, and nothing of it to the next run', () => {
     const tail = open();
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     for (const seq of [1, 2]) tail.write(seq);
     tail.acknowledged(2);
     expect(found()).toMatchObject([{ seq: 2, acked: 2 }]);
     tail.write(3);
     expect(found()).toMatchObject([{ seq: 3, acked: 2 }]);
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     tail.close();
     expect(found()).toMatchObject([{ seq: 0, acked: 0 }]);
   });
@@ -61,7 +65,8 @@ describe('the tail file', () => {
   it('still knows the number before when one of its slots is torn', () => {
     const runId = uuids.next();
     const tail = open();
-    tail.begin(runId, true);
+    tail.begin(runId);
+    tail.settle(0);
     for (const seq of [1, 2, 3, 4]) tail.write(seq);
     tail.close();
     const whole = readFileSync(path);
@@ -86,7 +91,7 @@ describe('the tail file', () => {
       [second, 7],
     ] as const) {
       const tail = open();
-      tail.begin(runId, false);
+      tail.begin(runId);
       tail.write(last);
       tail.close();
     }
@@ -95,7 +100,7 @@ describe('the tail file', () => {
       [second, 7, false],
     ]);
     const tail = open();
-    tail.begin(third, false);
+    tail.begin(third);
     tail.write(2);
     tail.settle(2);
     tail.write(3);
@@ -107,7 +112,7 @@ describe('the tail file', () => {
     const last = uuids.next();
     for (const runId of [...Array.from({ length: 40 }, () => uuids.next()), last]) {
       const tail = open();
-      tail.begin(runId, false);
+      tail.begin(runId);
       tail.write(9);
       tail.close();
     }
@@ -142,7 +147,8 @@ describe('the tail file', () => {
     const kept = new Set<string>();
     for (const [index, runId] of runs.entries()) {
       const tail = open();
-      tail.begin(runId, true, kept);
+      tail.begin(runId);
+      tail.settle(0, kept);
       for (let seq = 1; seq <= index + 1; seq++) tail.write(seq);
       tail.close();
       if (index % 2 === 0 || index > 20) kept.add(runId);
@@ -160,11 +166,14 @@ describe('the tail file', () => {
   it('drops the earlier runs that it is told to, and goes on with the current one', () => {
     const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
     const tail = open();
-    tail.begin(first, true);
+    tail.begin(first);
+    tail.settle(0);
     tail.write(7);
-    tail.begin(second, true, new Set([first]));
+    tail.begin(second);
+    tail.settle(0, new Set([first]));
     tail.write(8);
-    tail.begin(third, true, new Set([first, second]));
+    tail.begin(third);
+    tail.settle(0, new Set([first, second]));
     tail.write(9);
     tail.keep(new Set([second]));
     tail.write(10);
@@ -178,11 +187,13 @@ describe('the tail file', () => {
   it('puts a run whose beginning is not committed behind those that are kept', () => {
     const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
     const tail = open();
-    tail.begin(first, true);
+    tail.begin(first);
+    tail.settle(0);
     tail.write(7);
-    tail.begin(second, true, new Set([first]));
+    tail.begin(second);
+    tail.settle(0, new Set([first]));
     tail.write(8);
-    tail.begin(third, false);
+    tail.begin(third);
     tail.write(1);
     tail.close();
     expect(found().map(({ runId, seq, begun }) => [runId, seq, begun])).toEqual([
