@@ -112,7 +112,7 @@ export class Journal {
     ports.reached('open:settled');
   }
 
-  /** The tail file was opened late: what it holds of earlier runs is settled with the next write. */
+  /** The tail file was opened late, or is another: what it holds of earlier runs is settled with the next write. */
   reopenTail(): void {
     const { tail } = this.#options;
     if (tail.isOpen || !tail.open()) return;
@@ -216,7 +216,10 @@ export class Journal {
   }
 
   watch(): void {
+    const { tail, spool } = this.#options;
     this.#guard.watch();
+    tail.watch();
+    if (spool.purpose === 'agent') this.reopenTail();
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Spool } from '../../../src/spool/spool.ts';
@@ -257,6 +257,32 @@ describe('a spool whose log is deleted under it', () => {
     const next = afterDeath();
     expect(next.read(ALL).map(({ identity }) => identity.seq)).toEqual([1, 2, 3, 4, 5]);
     expect(notesOf(next)).toMatchObject([{ kind: 'run_ended', run_id: spool.runId, last_seq: 5 }]);
+  });
+});
+
+describe('a spool whose every file is deleted under it', () => {
+  it('goes on in new ones, and its end is certain when it dies', () => {
+    const earlier = fixture.open();
+    appendSamples(earlier, 2);
+    earlier.close(true);
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    for (const name of readdirSync(fixture.directory)) rmSync(join(fixture.directory, name));
+    fixture.clock.pass(1000);
+    appendSamples(spool, 2);
+    fixture.ports.at = (step) => {
+      if (step === 'append:tail') throw new Died();
+    };
+    expect(() => appendSamples(spool, 1)).toThrow(Died);
+    fixture.ports.at = () => {};
+    spool.close(false);
+    const next = fixture.open();
+    expect(fixture.seqs()).toEqual([1, 2, 1, 2, 3, 4, 5]);
+    expect(notesOf(next)).toEqual([
+      { kind: 'run_ended', run_id: earlier.runId, last_seq: 2, clean: true },
+      { kind: 'lost', run_id: spool.runId, first_seq: 6, last_seq: 6, reason: 'crash' },
+      { kind: 'run_ended', run_id: spool.runId, last_seq: 6, clean: false },
+    ]);
   });
 });
 
