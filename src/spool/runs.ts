@@ -28,7 +28,8 @@ import type { RunTail } from './tail.ts';
 
 /** As many as wait while all goes well: a look at them costs nothing. */
 const MOST_LOOKED_AT = 64;
-const NOTED = 'SELECT lower(hex(run_id)) FROM notes';
+/** Runs that the spool has done with and whose rows stay: more than leave samples in the pages that it keeps free. */
+const DONE_KEPT = 100;
 
 export interface Settlement {
   readonly tails: readonly RunTail[];
@@ -129,25 +130,27 @@ export function endRun(store: Store, notes: Notes, runId: Buffer, lastSeq: numbe
 }
 
 /**
- * Drops the ended runs that the spool has done with: no sample of theirs is in it, and no note. Not where a look would
- * not tell: among very many samples, and where one is damaged, whose run may be any. `keep` hears first which stay.
+ * Drops the oldest of the ended runs that the spool has done with: no sample of theirs is in it, and no note. The newest
+ * stay, since a recovery meets samples of theirs in old pages, and knows by the rows that they were delivered. None is
+ * dropped where a look would not tell: among very many samples, and where one is damaged, whose run may be any. `keep`
+ * hears first which stay.
  */
 export function forgetRuns(store: Store, keep: (lasting: ReadonlySet<string>) => void): void {
   const runs = store.runs();
-  if (runs.every(({ ended }) => ended === null)) return;
-  const lasting = new Set(store.database.prepare<[], string>(NOTED).pluck().all());
+  if (runs.length <= DONE_KEPT) return;
+  const inUse = new Set(store.database.prepare<[], string>('SELECT lower(hex(run_id)) FROM notes').pluck().all());
   let samples = 0;
   for (const row of store.after.iterate(0)) {
     if (++samples > MOST_LOOKED_AT || !isIntact(row)) return;
-    lasting.add(row.run_id.toString('hex'));
+    inUse.add(row.run_id.toString('hex'));
   }
-  const isOver = ({ run_id, ended }: RunRow) => ended !== null && !lasting.has(run_id.toString('hex'));
-  const over = runs.filter(isOver);
-  if (over.length === 0) return;
-  keep(new Set(runs.filter((run) => !isOver(run)).map(({ run_id }) => uuidFromBytes(run_id))));
+  const done = runs.filter(({ run_id, ended }) => ended !== null && !inUse.has(run_id.toString('hex')));
+  const dropped = new Set(done.slice(0, -DONE_KEPT));
+  if (dropped.size === 0) return;
+  keep(new Set(runs.filter((run) => !dropped.has(run)).map(({ run_id }) => uuidFromBytes(run_id))));
   const forget = store.database.prepare<[Buffer]>('DELETE FROM runs WHERE run_id = ?');
   store.transact(() => {
-    for (const { run_id } of over) forget.run(run_id);
+    for (const { run_id } of dropped) forget.run(run_id);
   });
 }
 
