@@ -1,5 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
 import type { Spool } from '../../../src/spool/spool.ts';
 import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
@@ -12,6 +14,14 @@ beforeEach(() => {
 afterEach(() => {
   fixture.remove();
 });
+
+const SHIPPED = { ...NEVER_SHIPPED, state: 'idle' } as const;
+
+/** Delivers all notes, and the samples up to this id. */
+function deliverNotes(spool: Spool, upTo: number): void {
+  const notes = spool.notes(1000).map(({ id }) => id);
+  spool.acknowledge(upTo, notes, SHIPPED);
+}
 
 describe('a spool', () => {
   it('hands out what was appended, oldest first, with its identity and its bytes', () => {
@@ -169,10 +179,6 @@ describe('a spool', () => {
     }
     return fixture.open();
   }
-  const deliverNotes = (spool: Spool, upTo: number) => {
-    const notes = spool.notes(1000).map(({ id }) => id);
-    spool.acknowledge(upTo, notes);
-  };
   const runsInFile = () => fixture.query('SELECT ended FROM runs').length;
 
   it('forgets ended runs of which nothing is left, but for the last hundred', () => {
@@ -264,6 +270,58 @@ describe('a run that died', () => {
     ]);
     second.close(true);
     expect(notesOf(fixture.open())).toHaveLength(2);
+  });
+
+  it('is not lost when its spool file is gone, once it and its end were delivered', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    first.close(false);
+    const second = fixture.open();
+    deliverNotes(second, second.read(ALL).at(-1)?.id ?? 0);
+    appendSamples(second, 2);
+    second.maintain();
+    second.close(false);
+    rmSync(fixture.path);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    expect(notesOf(fixture.open()).map(({ run_id, kind }) => [run_id, kind])).toEqual([
+      [second.runId, 'lost'],
+      [second.runId, 'run_ended'],
+    ]);
+  });
+
+  it('has lost what was not acknowledged when its spool file is gone, and for certain where that is nothing', () => {
+    const gone = (appended: number) => {
+      const spool = fixture.open();
+      deliverNotes(spool, 0);
+      appendSamples(spool, 3);
+      expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(true);
+      appendSamples(spool, appended);
+      spool.close(false);
+      for (const suffix of ['', '-wal']) rmSync(`${fixture.path}${suffix}`, { force: true });
+      return spool.runId;
+    };
+    const first = gone(2);
+    const ended = { kind: 'run_ended', run_id: first, last_seq: 5, clean: false, exact: false };
+    const lost = { kind: 'lost', run_id: first, first_seq: 4, last_seq: 5, reason: 'spool_corrupt', exact: false };
+    const spool = fixture.open();
+    expect(notesOf(spool)).toEqual([lost, ended]);
+    spool.close(true);
+    for (const name of ['spool.db', 'spool.db-wal', 'spool.seq'])
+      rmSync(join(fixture.directory, name), { force: true });
+    const second = gone(0);
+    expect(notesOf(fixture.open())).toEqual([{ kind: 'run_ended', run_id: second, last_seq: 3, clean: false }]);
+  });
+
+  it('does not tell that all is acknowledged while a note waits', () => {
+    const first = fixture.open();
+    appendSamples(first, 1);
+    first.close(false);
+    const spool = fixture.open();
+    spool.acknowledge(spool.read(ALL).at(-1)?.id ?? 0, [], SHIPPED);
+    appendSamples(spool, 1);
+    expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(false);
+    deliverNotes(spool, 0);
+    expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(true);
   });
 
   it('leaves its last number behind even if it could never write to the spool', () => {
