@@ -435,11 +435,20 @@ describe('a drain', () => {
     const dead = fixture.open();
     appendSamples(dead, 3);
     dead.close(false);
+    // Its end is told by none of a hundred runs, so that its row is the oldest of those to be forgotten.
+    for (let run = 0; run < 102; run++) {
+      const spool = fixture.open();
+      const told = spool.notes(1000).filter(({ note }) => note.run_id !== dead.runId);
+      appendSamples(spool, 1);
+      spool.acknowledge(
+        spool.read(ALL).at(-1)?.id ?? 0,
+        told.map(({ id }) => id),
+      );
+      spool.maintain();
+      spool.close(true);
+    }
     const drain = fixture.open({ purpose: 'drain' });
-    drain.acknowledge(
-      drain.read(ALL).at(-1)?.id ?? 0,
-      drain.notes(100).map(({ id }) => id),
-    );
+    deliverNotes(drain, 0);
     drain.maintain();
     drain.close(true);
     const agent = fixture.open();
