@@ -228,9 +228,8 @@ class Advancing {
   /** Offsets alone decide: what was heard of before the hole was there before it, whatever the clocks say. */
   #excuseAfter(partition: number, last: Contact, upTo?: LogPosition): void {
     for (const hole of this.#holes) {
-      const begin = beginOf(hole);
-      if (hole.partition !== partition || !isBefore(last, begin)) continue;
-      if (upTo === undefined || isBefore(begin, upTo)) this.#gaps.explainBeginningAt(last.seq + 1, hole.reason);
+      if (hole.partition !== partition || !reachesBehind(hole, last)) continue;
+      if (upTo === undefined || isBefore(beginOf(hole), upTo)) this.#gaps.explainBeginningAt(last.seq + 1, hole.reason);
     }
   }
 
@@ -241,6 +240,12 @@ class Advancing {
       this.#gaps.explainEndingAt(seq - 1, hole.reason);
     }
   }
+}
+
+/** One that begins before it may: a person went back over what was read, and more than that was never read again. */
+function reachesBehind(hole: LogHole, last: LogPosition): boolean {
+  if (hole.epoch !== last.epoch) return last.epoch < hole.epoch;
+  return hole.next_offset === null || hole.next_offset > last.offset + 1;
 }
 
 function beginOf(hole: LogHole): LogPosition {

@@ -190,6 +190,18 @@ describe('a hole in the log', () => {
     expect(gapsOf(advance(undefined, [received(3, { partition: 1, offset: 20 })], [hole]))).toEqual([[1, 2, null]]);
   });
 
+  it('explains what lies in it behind the last message of the run, though it begins before that one', () => {
+    // A person went back behind what was read, and the log let go of it, and of more, meanwhile.
+    const wide: LogHole = { ...hole, first_offset: 3, next_offset: 20 };
+    const account = accountOf(received(1, { offset: 9 }));
+    expect(gapsOf(advance(account, [received(5, { offset: 20 })], [wide]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    const opened = advance(account, [received(5, { partition: 1 })]);
+    expect(gapsOf(advance(opened, [], [wide]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    expect(gapsOf(advance(opened, [], [{ ...wide, next_offset: null }]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    const upToIt = { ...wide, next_offset: 10 };
+    expect(gapsOf(advance(account, [received(5, { offset: 20 })], [upToIt]))).toEqual([[2, 4, null]]);
+  });
+
   it('in a topic made anew lies after everything of the old one', () => {
     const recreated: LogHole = { ...hole, next_offset: null, reason: 'topic_recreated' };
     const account = accountOf(received(1, { offset: 9 }));
