@@ -16,10 +16,10 @@
  * Two rules look at the log as well, and so depend on its order. A run whose first contact is at n > 1, and that is
  * older than the first message this group ever read from that partition, began before the group did: what lies below n
  * is `before_first_contact`. And a hole in a partition's log explains the gap that begins right after the last number
- * the run was heard of in that partition, with notes of some of it or without, whichever partition opened that gap (the key of a host moves when partitions
- * are added while a backlog lies in the old one). Where the run was never heard of in that partition before, it is the gap
- * that its first message there ends; or, should all its messages have gone, the gap that a later run's note of its end
- * tells of.
+ * the run was heard of in that partition, with notes of some of it or without, whichever partition opened that gap (the
+ * key of a host moves when partitions are added while a backlog lies in the old one). Where the run was never heard of in
+ * that partition before, it is the gap that its first message there ends; or, should all its messages have gone, the gap
+ * that a later run's note of its end tells of.
  */
 import type { ReceivedNote } from '../sample/decode-notes.ts';
 import { uuidTime } from '../sample/identity.ts';
