@@ -6,10 +6,8 @@
  * always.
  */
 import '../../scripts/sql-as-text.ts';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stopSignal } from '../support/two-signals.ts';
+import { inEvidenceDirectory } from '../support/evidence-directory.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,16 +26,12 @@ if (!(minutes > 0) || openDatabase === undefined) {
   process.exit(2);
 }
 
-const build = join(import.meta.dirname, '../../build');
-mkdirSync(build, { recursive: true });
-const directory = mkdtempSync(join(build, 'soak-'));
 const say = (line: string) => process.stdout.write(`${line}\n`);
-// A person who has seen enough still gets the judgement.
-const stop = stopSignal();
-
-const findings = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop });
-for (const finding of findings) say(`FOUND      ${finding}`);
-if (findings.length > 0 || values.keep) say(`kept       ${directory}`);
-else rmSync(directory, { recursive: true, force: true });
-say(`${findings.length} findings`);
-process.exitCode = findings.length === 0 ? 0 : 1;
+const place = { name: 'soak', keep: values.keep, verdict: 'judgement', say };
+const findings = await inEvidenceDirectory(place, async (directory, stop) => {
+  const found = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop });
+  for (const finding of found) say(`FOUND      ${finding}`);
+  return found.length;
+});
+say(`${findings} findings`);
+process.exitCode = findings === 0 ? 0 : 1;

@@ -6,10 +6,8 @@
  * with --keep always.
  */
 import '../../scripts/sql-as-text.ts';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { stopSignal } from '../support/two-signals.ts';
+import { inEvidenceDirectory } from '../support/evidence-directory.ts';
 import { reportLines } from './report.ts';
 import { SABOTAGES, type Sabotage } from './sabotage.ts';
 import { SABOTAGED_BUILDS, type SabotagedBuild, type SabotagedBuildName } from './sabotaged-builds.ts';
@@ -58,12 +56,7 @@ if (
 }
 
 const again = `npm run storm -- --minutes ${minutes} --seed ${shape.seed} --agents ${shape.agents} --writers ${shape.writers} --database ${database} --part '${values.part}'${values.sabotage === undefined ? '' : ` --sabotage ${values.sabotage}`}`;
-const builds = join(import.meta.dirname, '../../build');
-mkdirSync(builds, { recursive: true });
-const directory = mkdtempSync(join(builds, `storm-${shape.seed}-`));
 const say = (line: string) => process.stdout.write(`${line}\n`);
-// A person who has seen enough still gets the audit.
-const stop = stopSignal();
 
 say(`storm of ${minutes} minutes, seed ${shape.seed}: ${again}`);
 // A build without a protection is not replaced by one that has it.
@@ -72,19 +65,22 @@ const made =
     ? { otherVersion: await buildVariant('other', { version: OTHER_VERSION }) }
     : { executable: await buildVariant(`${values.sabotage}`, { edits: build.edits }) };
 const alteration = SABOTAGES[values.sabotage as Sabotage];
-const report = await runStorm({
-  ...shape,
-  durationMs: minutes * 60_000,
-  directory,
-  openDatabase,
-  part: values.part,
-  say,
-  stop,
-  ...made,
-  ...(alteration === undefined ? {} : { sabotage: alteration }),
+const { part, keep } = values;
+const place = { name: `storm-${shape.seed}`, keep, verdict: 'audit', say };
+const findings = await inEvidenceDirectory(place, async (directory, stop) => {
+  const report = await runStorm({
+    ...shape,
+    durationMs: minutes * 60_000,
+    directory,
+    openDatabase,
+    part,
+    say,
+    stop,
+    ...made,
+    ...(alteration === undefined ? {} : { sabotage: alteration }),
+  });
+  for (const line of reportLines(report)) say(line);
+  return report.findings.length;
 });
-for (const line of reportLines(report)) say(line);
-if (report.findings.length > 0 || values.keep) say(`kept       ${directory}`);
-else rmSync(directory, { recursive: true, force: true });
-if (report.findings.length > 0) say(`again      ${again}`);
-process.exitCode = report.findings.length === 0 ? 0 : 1;
+if (findings > 0) say(`again      ${again}`);
+process.exitCode = findings === 0 ? 0 : 1;

@@ -2,7 +2,8 @@
  * One place in the storm where an executable runs again and again: killed, frozen, stopped and started by the faults.
  *
  * Its log is read as it is written and kept as a file beside it. That a process ends without having been told to is a
- * finding, and it is started again, as a supervisor would. It dies with the harness, however that one ends.
+ * finding, and it is started again, as a supervisor would. It dies with the harness, however that one ends, and
+ * not before: it has a session of its own, which a Ctrl-C at the terminal does not reach.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
@@ -87,11 +88,13 @@ export class StormProcess {
     this.#expected = undefined;
     const { args, env = {} } = this.#options;
     const program = this.#executable;
-    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', program] : [program];
-    const [command = '', ...before] = tied;
+    const isTied = existsSync(SETPRIV);
+    const [command = '', ...before] = isTied ? [SETPRIV, '--pdeathsig', 'KILL', program] : [program];
     const child = spawn(command, [...before, ...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // What is not tied to the harness has to go with the terminal.
+      detached: isTied,
     });
     this.#child = child;
     let stderr = '';

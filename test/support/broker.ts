@@ -9,18 +9,19 @@
  *   LINK1 …     as PROXIED, one for each client that a test wants to cut off by itself (`links`)
  *
  * Its data lie in a directory of their own; `restart` keeps them and the ports. It dies with the process that started
- * it, however that one ends (broker/run.sh).
+ * it, and its directory goes, however that one ends (broker/run.sh, guard.ts); a Ctrl-C at the terminal does not reach it.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
 import { type Certificate, CertificateAuthority } from './broker-certificates.ts';
 import { kafkaJars } from './broker-jars.ts';
+import { Guard } from './guard.ts';
 import { freePort } from './proxy.ts';
 
 export const SASL_USER = 'collector';
@@ -75,6 +76,7 @@ export class Broker implements AsyncDisposable {
   readonly addresses: BrokerAddresses;
   readonly #directory: string;
   readonly #jars: string;
+  readonly #guard: Guard;
   #process: ChildProcess | undefined;
   #pid: number | undefined;
   #output: string[] = [];
@@ -82,6 +84,7 @@ export class Broker implements AsyncDisposable {
   private constructor(directory: string, jars: string, addresses: BrokerAddresses) {
     this.#directory = directory;
     this.#jars = jars;
+    this.#guard = Guard.removing(directory);
     this.addresses = addresses;
   }
 
@@ -164,6 +167,7 @@ export class Broker implements AsyncDisposable {
     const child = spawn(join(import.meta.dirname, 'broker/run.sh'), this.#java('kafka.Kafka', 'server.properties'), {
       cwd: this.#directory,
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
     });
     this.#process = child;
     child.once('exit', () => {
@@ -187,6 +191,7 @@ export class Broker implements AsyncDisposable {
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    this.#guard[Symbol.dispose]();
   }
 
   /** Ends it as a power cut would; `restart` brings it back. */
@@ -216,7 +221,19 @@ export class Broker implements AsyncDisposable {
       'kafka.tools.StorageTool',
       ...['format', '--cluster-id', 'hostspoolTestCluster00', '--config', 'server.properties', ...users],
     );
-    await promisify(execFile)(program, args, { cwd: this.#directory });
+    const child = spawn(program, args, {
+      cwd: this.#directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        output += String(data);
+      });
+    }
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`the broker's storage could not be made (${code}):\n${output}`);
   }
 
   #started(child: ChildProcess): Promise<void> {
