@@ -6,10 +6,11 @@
  * not before: it has a session of its own, which a Ctrl-C at the terminal does not reach.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine } from '../support/executable.ts';
+import { canTie, tied } from '../support/tied.ts';
 import { Resources } from './resources.ts';
 
 export type Ending = 'killed' | 'stopped' | 'by itself';
@@ -32,7 +33,6 @@ const STOP_LIMIT_MS = 90_000;
 const RESTART_AFTER_MS = 1000;
 /** One that goes on ending by itself is left alone after so many times. */
 const MOST_RESTARTS = 10;
-const SETPRIV = '/usr/bin/setpriv';
 
 export class StormProcess {
   readonly name: string;
@@ -87,14 +87,11 @@ export class StormProcess {
     this.#starts++;
     this.#expected = undefined;
     const { args, env = {} } = this.#options;
-    const program = this.#executable;
-    const isTied = existsSync(SETPRIV);
-    const [command = '', ...before] = isTied ? [SETPRIV, '--pdeathsig', 'KILL', program] : [program];
+    const [command, ...before] = tied(this.#executable);
     const child = spawn(command, [...before, ...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      // What is not tied to the harness has to go with the terminal.
-      detached: isTied,
+      detached: canTie,
     });
     this.#child = child;
     let stderr = '';
