@@ -210,7 +210,8 @@ async function withTemporaryFolder(folder: string, work: () => Promise<void>): P
 /** GNU's names of architectures by Node's. */
 const GNU_NAMES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-async function main(): Promise<void> {
+/** Makes build/hostspool. */
+export async function buildHere(): Promise<void> {
   const output = join(out, 'hostspool');
   const missing = (what: string) => process.stderr.write(`${what}\n`);
   await buildExecutable({ arch: process.arch, node: process.execPath, output, missing });
@@ -218,4 +219,4 @@ async function main(): Promise<void> {
   process.stderr.write(`build/hostspool: ${describeCommit()}, ${megabytes} MB\n`);
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await buildHere();
