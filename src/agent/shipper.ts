@@ -29,6 +29,7 @@ import { Histogram, SIZE_BOUNDS } from '../lib/histogram.ts';
 import type { Log } from '../lib/log.ts';
 import { Rate } from '../lib/rate.ts';
 import { round2 } from '../lib/rounding.ts';
+import { Wait } from '../lib/wait.ts';
 import { NOTES_PER_SAMPLE } from '../sample/note.ts';
 import type { PendingNote, ShippingState, Spool, SpooledSample } from '../spool/spool.ts';
 import { compose, type Message } from './messages.ts';
@@ -77,8 +78,8 @@ export class Shipper {
   #state: ShippingState;
   /** Ends every wait: a stop, or `finish`. */
   readonly #hurry = new AbortController();
-  /** Ends the wait for something to send, or for more of it. */
-  #rouse: () => void = () => undefined;
+  /** For something to send, or for more of it. */
+  readonly #wait: Wait;
   #finishing = false;
   #linger: number;
   /** No request before this, by the monotonic clock, unless a whole batch waits. */
@@ -100,6 +101,7 @@ export class Shipper {
   constructor(options: ShipperOptions) {
     this.#options = options;
     this.#rate = new Rate(options.clock);
+    this.#wait = new Wait(options.clock);
     this.#limit = options.batchSamples;
     this.#linger = options.linger;
     this.#state = { ...options.spool.shipping(), state: 'idle', failures: 0, next_attempt_at: null };
@@ -141,21 +143,21 @@ export class Shipper {
 
   /** There is something to send. */
   wake(): void {
-    if (!this.#lingering || this.#options.spool.depth >= this.#limit) this.#rouse();
+    if (!this.#lingering || this.#options.spool.depth >= this.#limit) this.#wait.end();
   }
 
   /** Takes over another linger, ms. */
   setLinger(linger: number): void {
     this.#linger = linger;
     this.#lingersUntil = 0;
-    this.#rouse();
+    this.#wait.end();
   }
 
   /** From now on one attempt at what is left, without waiting: `run` ends at an empty spool or a failure. */
   finish(): void {
     this.#finishing = true;
     this.#hurry.abort();
-    this.#rouse();
+    this.#wait.end();
   }
 
   /**
@@ -165,7 +167,7 @@ export class Shipper {
   async run(signal: AbortSignal, until: 'stopped' | 'empty' = 'stopped'): Promise<void> {
     const stop = () => {
       this.#hurry.abort();
-      this.#rouse();
+      this.#wait.end();
     };
     signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
@@ -175,9 +177,7 @@ export class Shipper {
       if (batch.length === 0) {
         if (this.#finishing || until === 'empty') break;
         if (this.#state.state !== 'idle') this.#become({ state: 'idle' });
-        await new Promise<void>((resolve) => {
-          this.#rouse = resolve;
-        });
+        await this.#wait.forEver();
         continue;
       }
       await this.#paced();
@@ -195,13 +195,7 @@ export class Shipper {
     if (wait <= 0 || this.#finishing || spool.depth === 0 || spool.depth >= this.#limit) return;
     this.#lingering = true;
     spool.spare();
-    await new Promise<void>((resolve) => {
-      const takeBack = clock.after(wait, resolve);
-      this.#rouse = () => {
-        takeBack();
-        resolve();
-      };
-    });
+    await this.#wait.for(wait);
     this.#lingering = false;
   }
 

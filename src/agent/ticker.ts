@@ -13,6 +13,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { DELAY_BOUNDS, Histogram } from '../lib/histogram.ts';
+import { Wait } from '../lib/wait.ts';
 
 export interface Tick {
   /** Wall clock, ms since the epoch. */
@@ -38,14 +39,15 @@ export class Ticker {
   #tickedAt: number | undefined;
   /** The interval is another than the wait was for. */
   #anew = false;
-  /** Ends the wait that is under way. */
-  #rouse: () => void = () => undefined;
+  /** For the next tick. */
+  readonly #wait: Wait;
 
   constructor(interval: number, hostname: string, clock: Clock) {
     this.#interval = interval;
     this.#splay = splayOf(hostname, interval);
     this.#hostname = hostname;
     this.#clock = clock;
+    this.#wait = new Wait(clock);
     this.#offset = clock.now() - clock.monotonic();
     this.#readAt = clock.monotonic();
   }
@@ -76,15 +78,15 @@ export class Ticker {
     this.#interval = interval;
     this.#splay = splayOf(this.#hostname, interval);
     this.#anew = true;
-    this.#rouse();
+    this.#wait.end();
   }
 
   /** Calls `work` at every tick until the signal aborts; one that has begun is finished. `work` must not throw. */
   async run(work: (tick: Tick) => Promise<void>, signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', () => this.#rouse(), { once: true });
+    signal.addEventListener('abort', () => this.#wait.end(), { once: true });
     let due = this.#gridPoint(this.#gridIndex(this.#expectedNow()) + 1);
     while (!signal.aborted) {
-      if (!this.#anew) await this.#wait(due - this.#expectedNow());
+      if (!this.#anew) await this.#wait.for(due - this.#expectedNow());
       if (signal.aborted) return;
       if (this.#anew) {
         this.#anew = false;
@@ -104,17 +106,6 @@ export class Ticker {
       this.#missed += reached - ticked;
       due = this.#gridPoint(reached + 1);
     }
-  }
-
-  /** Until the time is over, the signal or another interval; a timer and no listener, since each tick makes one. */
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const takeBack = this.#clock.after(ms, resolve);
-      this.#rouse = () => {
-        takeBack();
-        resolve();
-      };
-    });
   }
 
   #gridIndex(wall: number): number {

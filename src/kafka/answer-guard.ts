@@ -4,6 +4,7 @@
  */
 import Connection from 'kafkajs/src/network/connection.js';
 import { asError, HostspoolError } from '../lib/errors.ts';
+import { wrapOnce } from './wrap-once.ts';
 
 export class UnreadableAnswer extends Error {
   override readonly name = 'UnreadableAnswer';
@@ -16,25 +17,20 @@ export class UnreadableAnswer extends Error {
   }
 }
 
-type Send = (this: Connection, ...given: Parameters<Connection['send']>) => ReturnType<Connection['send']>;
-
-const GUARDED = Symbol.for('hostspool.guarded');
-
-/** Applies the guard to kafkajs, once per process however often it is called. */
+/** Applies the guard to kafkajs. */
 export function guardAnswers(): void {
-  const original = Connection.prototype.send as Send & { [GUARDED]?: true };
-  if (original[GUARDED]) return;
-  const guarded: Send = function (protocol) {
-    const decode = async (payload: Buffer) => {
-      try {
-        return await protocol.response.decode(payload);
-      } catch (error) {
-        throw isAnswer(error) ? error : new UnreadableAnswer(this.broker, error);
-      }
+  wrapOnce(Connection.prototype, 'send', (send) => {
+    return function (this: Connection, protocol) {
+      const decode = async (payload: Buffer) => {
+        try {
+          return await protocol.response.decode(payload);
+        } catch (error) {
+          throw isAnswer(error) ? error : new UnreadableAnswer(this.broker, error);
+        }
+      };
+      return send.call(this, { ...protocol, response: { ...protocol.response, decode } });
     };
-    return original.call(this, { ...protocol, response: { ...protocol.response, decode } });
-  };
-  Connection.prototype.send = Object.assign(guarded, { [GUARDED]: true });
+  });
 }
 
 /** An error that the broker told, in an answer that was read. */

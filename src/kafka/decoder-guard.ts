@@ -5,30 +5,32 @@
  * which is then an error like others to whoever asked.
  */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
+import { wrapOnce } from './wrap-once.ts';
 
 /** The length of what is null. */
 const NULL = -1;
 
-const GUARDED = Symbol.for('hostspool.guarded');
-
-/** Applies the guard to kafkajs, once per process however often it is called. */
+/** Applies the guard to kafkajs. */
 export function guardLengths(): void {
-  const decoder: Decoder & { [GUARDED]?: true } = Decoder.prototype;
-  if (decoder[GUARDED]) return;
-  decoder[GUARDED] = true;
-  decoder.readString = function () {
+  wrapOnce(Decoder.prototype, 'readString', () => {
     // Null where the protocol allows it; whoever reads such a field knows.
-    return (take(this, this.readInt16())?.toString('utf8') ?? null) as string;
-  };
-  decoder.readBytes = function (this: Decoder, length = this.readInt32()) {
-    return take(this, length);
-  };
-  decoder.readArray = function (read) {
-    const entries = [];
-    // Each takes a byte at the least.
-    for (let left = held(this, this.readInt32()); left > 0; left--) entries.push(read(this));
-    return entries;
-  };
+    return function (this: Decoder) {
+      return (take(this, this.readInt16())?.toString('utf8') ?? null) as string;
+    };
+  });
+  wrapOnce(Decoder.prototype, 'readBytes', () => {
+    return function (this: Decoder, length = this.readInt32()) {
+      return take(this, length);
+    };
+  });
+  wrapOnce(Decoder.prototype, 'readArray', () => {
+    return function (this: Decoder, read) {
+      const entries = [];
+      // Each takes a byte at the least.
+      for (let left = held(this, this.readInt32()); left > 0; left--) entries.push(read(this));
+      return entries;
+    };
+  });
 }
 
 function take(decoder: Decoder, length: number): Buffer | null {

@@ -9,6 +9,7 @@
  */
 import Connection from 'kafkajs/src/network/connection.js';
 import { asError } from '../lib/errors.ts';
+import { wrapOnce } from './wrap-once.ts';
 
 /** Largest answer that is believed, in bytes: Kafka's own bound of a request (socket.request.max.bytes). */
 const LARGEST_FRAME = 100 * 1024 * 1024;
@@ -16,23 +17,18 @@ const LARGEST_FRAME = 100 * 1024 * 1024;
 /** The length before each answer, in bytes. */
 const LENGTH_BYTES = 4;
 
-type ProcessData = (this: Connection, data: Buffer) => void;
-
-const GUARDED = Symbol.for('hostspool.guarded');
-
-/** Applies the guard to kafkajs, once per process however often it is called. */
+/** Applies the guard to kafkajs. */
 export function guardFrames(): void {
-  const original = Connection.prototype.processData as ProcessData & { [GUARDED]?: true };
-  if (original[GUARDED]) return;
-  const guarded: ProcessData = function (data) {
-    try {
-      original.call(this, data);
-      if (this.bytesNeeded > LARGEST_FRAME + LENGTH_BYTES) throw new Error(`an answer of ${this.bytesNeeded} bytes`);
-    } catch (error) {
-      this.socket.destroy(strange(data, asError(error)));
-    }
-  };
-  Connection.prototype.processData = Object.assign(guarded, { [GUARDED]: true });
+  wrapOnce(Connection.prototype, 'processData', (processData) => {
+    return function (this: Connection, data) {
+      try {
+        processData.call(this, data);
+        if (this.bytesNeeded > LARGEST_FRAME + LENGTH_BYTES) throw new Error(`an answer of ${this.bytesNeeded} bytes`);
+      } catch (error) {
+        this.socket.destroy(strange(data, asError(error)));
+      }
+    };
+  });
 }
 
 function strange(data: Buffer, cause: Error): Error {

@@ -7,17 +7,13 @@
  * nothing queued there is nothing to schedule.
  */
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { wrapOnce } from './wrap-once.ts';
 
-type Schedule = (this: RequestQueue) => void;
-
-const QUIET = Symbol.for('hostspool.quiet');
-
-/** Applies the correction to kafkajs, once per process however often it is called. */
+/** Applies the correction to kafkajs. */
 export function quietIdleConnections(): void {
-  const original = RequestQueue.prototype.scheduleCheckPendingRequests as Schedule & { [QUIET]?: true };
-  if (original[QUIET]) return;
-  const quiet: Schedule = function () {
-    if (this.pending.length > 0) original.call(this);
-  };
-  RequestQueue.prototype.scheduleCheckPendingRequests = Object.assign(quiet, { [QUIET]: true });
+  wrapOnce(RequestQueue.prototype, 'scheduleCheckPendingRequests', (schedule) => {
+    return function (this: RequestQueue) {
+      if (this.pending.length > 0) schedule.call(this);
+    };
+  });
 }

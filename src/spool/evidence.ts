@@ -7,7 +7,7 @@
  */
 import { isUuid, uuidToBytes } from '../sample/identity.ts';
 import type { RunEvidence } from './gone.ts';
-import type { RecoveryRequest } from './ports.ts';
+import type { KnownTail } from './ports.ts';
 import type { LossTotal, SpoolRow, StoredNote } from './rows.ts';
 import { SeqSet } from './seq-set.ts';
 import type { RunRow, SampleRow } from './store.ts';
@@ -17,9 +17,12 @@ export interface RunFacts extends RunEvidence {
   row: RunRow | undefined;
   certain: boolean;
   heardOf: number;
+  acked: number;
   idsBehind: number;
   /** Whether a note of its end was found. */
   endNoted: boolean;
+  /** All of it is acknowledged, the notes about it too. */
+  told: boolean;
   /** As the run's samples say; undefined as long as none was asked. */
   hostname: string | undefined;
   /** Id of its first sample that was carried over; 0 without one. */
@@ -63,10 +66,12 @@ export class Evidence {
   }
 
   /** The tail file says how far its run came; then the ids need not. */
-  hearTail(tail: RecoveryRequest['tail']): void {
-    if (tail === undefined || tail.seq === 0) return;
-    const facts = this.run(uuidToBytes(tail.runId));
-    facts.heardOf = Math.max(facts.heardOf, tail.seq);
+  hearTail({ runId, seq, acked = 0, told = false }: KnownTail): void {
+    if (seq === 0) return;
+    const facts = this.run(uuidToBytes(runId));
+    facts.told ||= told;
+    facts.acked = Math.max(facts.acked, told ? seq : acked);
+    facts.heardOf = Math.max(facts.heardOf, seq);
     facts.idsBehind = 0;
   }
 
@@ -79,8 +84,10 @@ export class Evidence {
       row: undefined,
       certain: true,
       heardOf: 0,
+      acked: 0,
       idsBehind: 0,
       endNoted: false,
+      told: false,
       hostname: undefined,
       firstId: 0,
       present: new SeqSet(),

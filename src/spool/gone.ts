@@ -7,7 +7,8 @@
  * Of each run that anything is known of: everything from the first number that was not acknowledged to the last that
  * is known to have been taken, except what was carried over and what a surviving note already says.
  *
- *   first  acked_seq + 1, if the run's row survived and nothing contradicts it; else 1
+ *   first  acked_seq + 1, if the run's row survived and nothing contradicts it; else 1; behind what the tail file has
+ *          as acknowledged in any case
  *   last   the greatest of: samples carried over; the run's row; notes; the tail file; and, for a run that was not
  *          ended, what the ids tell: they count on by one with each sample stored, so ids missing behind its last
  *          sample, and not needed for the numbers of the run that comes next, may have been its own
@@ -26,6 +27,8 @@ export interface RunEvidence {
   readonly noted: SeqSet;
   /** The greatest number that a note, or the tail file, speaks of; 0 without either. */
   readonly heardOf: number;
+  /** A number up to which the tail file says that all is acknowledged, and the notes about it; 0 without one. */
+  readonly acked: number;
   /** Ids missing behind the run's last sample that may have been its own. */
   readonly idsBehind: number;
 }
@@ -43,10 +46,10 @@ export interface RunAccount {
   readonly ackedSeq: number;
 }
 
-export function accountFor({ row, certain, present, noted, heardOf, idsBehind }: RunEvidence): RunAccount {
+export function accountFor({ row, certain, present, noted, heardOf, acked, idsBehind }: RunEvidence): RunAccount {
   const contradicted = row !== undefined && present.first > 0 && row.acked_seq >= present.first;
   const exact = row !== undefined && certain && !contradicted;
-  const ackedSeq = exact ? row.acked_seq : 0;
+  const ackedSeq = Math.max(exact ? row.acked_seq : 0, acked);
   const told = Math.max(present.last, row?.last_seq ?? 0, heardOf);
   const isOver = row !== undefined && certain && row.ended !== null;
   const lastSeq = isOver || present.last === 0 ? told : Math.max(told, present.last + idsBehind);

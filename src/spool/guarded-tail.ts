@@ -34,7 +34,7 @@ export class GuardedTail {
     return this.#earlier;
   }
 
-  /** The tails of earlier runs that are settled and still in the file: the spool has not done with them. */
+  /** The tails of earlier runs that are settled and still in the file. */
   get kept(): readonly RunTail[] {
     return this.#kept;
   }
@@ -62,11 +62,13 @@ export class GuardedTail {
     this.#settled(kept);
   }
 
-  /** The spool is about to forget every run but these. */
-  keep(runs: ReadonlySet<string>): void {
-    if (this.#kept.every(({ runId }) => runs.has(runId))) return;
-    this.#attempt(() => this.#tail?.keep(runs));
+  /** The spool is about to forget every run but these; of the `told` nothing is left to be said. */
+  keep(runs: ReadonlySet<string>, told: ReadonlySet<string>): void {
+    const isKnown = (tail: RunTail) => runs.has(tail.runId) && (tail.told || !told.has(tail.runId));
+    if (this.#kept.every(isKnown)) return;
+    this.#attempt(() => this.#tail?.keep(runs, told));
     this.#settled(runs);
+    this.#kept = this.#kept.map((tail) => (told.has(tail.runId) ? { ...tail, told: true } : tail));
   }
 
   #settled(kept: ReadonlySet<string>): void {

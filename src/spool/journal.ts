@@ -135,7 +135,8 @@ export class Journal {
 
   /**
    * Whether the deletion of acknowledged samples may ride on the next append: they are few, all there is in the spool,
-   * and this run's, nothing else is owed, all was well before, and the next append is not far.
+   * and this run's, no note waits, nothing else is owed, all was well before, and the next append is not far. So the
+   * number that the tail file then has says that everything up to it is told.
    */
   mayRide(samples: readonly SpooledSample[]): boolean {
     const { spool, tail } = this.#options;
@@ -143,6 +144,8 @@ export class Journal {
     const { depth, lastId } = this.contents;
     const areAll = depth === samples.length && lastId === samples.at(-1)?.id && samples.length <= MOST_RIDING;
     if (spool.purpose !== 'agent' || !isWell || !areAll || this.#interval > LONGEST_RIDE_MS) return false;
+    const [notes = []] = this.read((_, pending) => pending.pending(1));
+    if (notes.length > 0) return false;
     return samples.every(({ identity }) => identity.run_id === this.runId && identity.seq <= LARGEST_RIDING_SEQ);
   }
 

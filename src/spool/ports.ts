@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { openSqlite, type SqliteDatabase, type SqliteOptions } from '../lib/sqlite.ts';
 import { recoverSpool } from './recovery.ts';
+import type { RunTail } from './tail.ts';
 
 /** Moments at which the file, the tail or the memory has changed and the others have not yet. */
 export type SpoolStep =
@@ -25,13 +26,16 @@ export interface FilesystemSpace {
   readonly total: number;
 }
 
+/** What is known of a run beside the spool's file; see RunTail. */
+export type KnownTail = Pick<RunTail, 'runId' | 'seq'> & Partial<Pick<RunTail, 'acked' | 'told'>>;
+
 export interface RecoveryRequest {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
-  readonly tail: { readonly runId: string; readonly seq: number } | undefined;
+  readonly tail: KnownTail | undefined;
   /** The same of earlier runs. */
-  readonly kept?: readonly { readonly runId: string; readonly seq: number }[];
+  readonly kept?: readonly KnownTail[];
 }
 
 export interface SpoolPorts {

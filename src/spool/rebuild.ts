@@ -16,7 +16,7 @@ import type { SqliteDatabase, SqliteStatement } from '../lib/sqlite.ts';
 import { UuidSource } from '../sample/identity.ts';
 import { Evidence, hostnameIn, type RunFacts } from './evidence.ts';
 import { accountFor, type RunAccount } from './gone.ts';
-import type { RecoveryRequest } from './ports.ts';
+import type { KnownTail } from './ports.ts';
 import type { SpoolRow, StoredNote } from './rows.ts';
 import { migrate, prepareEmpty } from './schema.ts';
 import type { RunRow, SampleRow } from './store.ts';
@@ -30,7 +30,7 @@ export interface RebuildOptions {
   /** `false`: samples are only counted as lost, because there is no room for them. */
   readonly carrySamples: boolean;
   /** What the tail file says of runs. */
-  readonly tails: readonly RecoveryRequest['tail'][];
+  readonly tails: readonly KnownTail[];
   /** Most samples that the damaged file could hold. */
   readonly capacity: number;
   /** Wall clock, ms. */
@@ -201,7 +201,7 @@ export class Rebuild {
       }
       lost += account.samples;
       // The note of its end may have been among what was destroyed. Hearing it twice changes nothing.
-      if (facts.row !== undefined && facts.row.ended !== null && !facts.endNoted) {
+      if (facts.row !== undefined && facts.row.ended !== null && !facts.endNoted && !facts.told) {
         const clean = facts.row.ended === 'clean' ? 1 : 0;
         insertNote.run('run_ended', facts.id, account.lastSeq, account.lastSeq, null, clean, clean);
         added++;
@@ -211,7 +211,7 @@ export class Rebuild {
     return { lost, added };
   }
 
-  /** A run whose row is gone is open again: the next start ends it. */
+  /** A run whose row is gone is open again, and the next start ends it; not one whose end was told. */
   #runRow(facts: RunFacts, { lastSeq, ackedSeq }: RunAccount): RunRow {
     const known = facts.row ?? {
       run_id: facts.id,
@@ -221,7 +221,8 @@ export class Rebuild {
       interval_ms: 0,
       ended: null,
     };
-    return { ...known, last_seq: lastSeq, acked_seq: ackedSeq };
+    const ended = facts.told ? (known.ended ?? 'unclean') : known.ended;
+    return { ...known, ended, last_seq: lastSeq, acked_seq: ackedSeq };
   }
 
   #hostnameOf({ firstId }: RunFacts): string | undefined {

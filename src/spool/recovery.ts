@@ -140,7 +140,7 @@ function build(request: RecoveryRequest, pages: PageSource, carried: boolean, po
       const rebuild = new Rebuild({
         database,
         carrySamples: carried,
-        tails: [...kept, tail],
+        tails: tail === undefined ? kept : [...kept, tail],
         capacity,
         now: clock.now(),
       });

@@ -12,11 +12,12 @@
  *   open       > max  died between taking a sample and storing it        lost (crash), run_ended
  *   open       none   the tail file is missing or damaged                run_ended, exact: false
  *   ended      –      stopped in order, or ended by an earlier start     –
- *   none       begun  the spool file was removed or destroyed            lost 1.. (spool_corrupt, exact: false), run_ended
+ *   none       told   the spool file was removed; all had left it        –
+ *   none       begun  the spool file was removed or destroyed            lost (spool_corrupt, exact: false), run_ended
  *   none       not    the run could never write to the spool             lost 1.. (crash), run_ended
  *
- * A run that certainly took no sample leaves no note. The tails of runs that were ended by an earlier start and have
- * something in the spool stay in the tail file, so that a destroyed spool file does not take their end with it.
+ * A run that certainly took no sample leaves no note. The tails of runs that were ended by an earlier start stay in the
+ * tail file, so that a destroyed spool file does not take their end with it, nor brings it up where all was told.
  */
 
 import type { Log } from '../lib/log.ts';
@@ -28,7 +29,8 @@ import type { RunTail } from './tail.ts';
 
 /** As many as wait while all goes well: a look at them costs nothing. */
 const MOST_LOOKED_AT = 64;
-const NOTED = 'SELECT lower(hex(run_id)) FROM notes';
+/** Runs that the spool has done with and whose rows stay: more than leave samples in the pages that it keeps free. */
+const DONE_KEPT = 100;
 
 export interface Settlement {
   readonly tails: readonly RunTail[];
@@ -64,7 +66,7 @@ export function settleEarlierRuns(store: Store, notes: Notes, settlement: Settle
     store.database.prepare("UPDATE runs SET ended = 'unclean', last_seq = ? WHERE run_id = ?").run(last, run.run_id);
   }
   for (const tail of tails) {
-    if (tail.runId === current || tail.seq === 0) continue;
+    if (tail.runId === current || tail.seq === 0 || tail.told) continue;
     const runId = uuidToBytes(tail.runId);
     if (rows.some((run) => run.run_id.equals(runId))) continue;
     settleUnknownRun(store, notes, settlement, tail, runId);
@@ -91,12 +93,13 @@ function settleUnknownRun(
   tail: RunTail,
   runId: Buffer,
 ): void {
-  const exact = !tail.begun && tail.thisBoot && tail.whole;
+  const samples = tail.seq - tail.acked;
+  const exact = (!tail.begun || samples === 0) && tail.thisBoot && tail.whole;
   const reason = tail.begun ? 'spool_corrupt' : 'crash';
-  notes.lost({ runId, first: 1, last: tail.seq, reason, exact }, at);
+  if (samples > 0) notes.lost({ runId, first: tail.acked + 1, last: tail.seq, reason, exact }, at);
   if (tail.begun) {
     log.error(
-      { event: 'spool_gone', run_id: tail.runId, samples: tail.seq },
+      { event: 'spool_gone', run_id: tail.runId, samples },
       'the spool file of the last run is gone; what it may have held is noted as lost',
     );
   }
@@ -108,7 +111,7 @@ function settleUnknownRun(
     started_at: runId.readUIntBE(0, 6),
     interval_ms: 0,
     last_seq: tail.seq,
-    acked_seq: 0,
+    acked_seq: tail.acked,
     ended: 'unclean',
   });
 }
@@ -129,26 +132,35 @@ export function endRun(store: Store, notes: Notes, runId: Buffer, lastSeq: numbe
 }
 
 /**
- * Drops the ended runs that the spool has done with: no sample of theirs is in it, and no note. Not where a look would
- * not tell: among very many samples, and where one is damaged, whose run may be any. `keep` hears first which stay.
+ * Drops the oldest of the ended runs that the spool has done with: no sample of theirs is in it, and no note. The newest
+ * stay, since a recovery meets samples of theirs in old pages, and knows by the rows that they were delivered. None is
+ * dropped where a look would not tell: among very many samples, and where one is damaged, whose run may be any. `keep`
+ * hears first which stay, and which are done with.
  */
-export function forgetRuns(store: Store, keep: (lasting: ReadonlySet<string>) => void): void {
+export function forgetRuns(
+  store: Store,
+  keep: (lasting: ReadonlySet<string>, done: ReadonlySet<string>) => void,
+): void {
   const runs = store.runs();
   if (runs.every(({ ended }) => ended === null)) return;
-  const lasting = new Set(store.database.prepare<[], string>(NOTED).pluck().all());
+  const inUse = new Set(store.database.prepare<[], string>('SELECT lower(hex(run_id)) FROM notes').pluck().all());
   let samples = 0;
   for (const row of store.after.iterate(0)) {
     if (++samples > MOST_LOOKED_AT || !isIntact(row)) return;
-    lasting.add(row.run_id.toString('hex'));
+    inUse.add(row.run_id.toString('hex'));
   }
-  const isOver = ({ run_id, ended }: RunRow) => ended !== null && !lasting.has(run_id.toString('hex'));
-  const over = runs.filter(isOver);
-  if (over.length === 0) return;
-  keep(new Set(runs.filter((run) => !isOver(run)).map(({ run_id }) => uuidFromBytes(run_id))));
+  const done = runs.filter(({ run_id, ended }) => ended !== null && !inUse.has(run_id.toString('hex')));
+  const dropped = new Set(done.slice(0, -DONE_KEPT));
+  keep(idsOf(runs.filter((run) => !dropped.has(run))), idsOf(done));
+  if (dropped.size === 0) return;
   const forget = store.database.prepare<[Buffer]>('DELETE FROM runs WHERE run_id = ?');
   store.transact(() => {
-    for (const { run_id } of over) forget.run(run_id);
+    for (const { run_id } of dropped) forget.run(run_id);
   });
+}
+
+function idsOf(runs: readonly RunRow[]): ReadonlySet<string> {
+  return new Set(runs.map(({ run_id }) => uuidFromBytes(run_id)));
 }
 
 function insertRun(store: Store, run: RunRow): void {

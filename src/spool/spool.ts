@@ -86,7 +86,10 @@ export class Spool {
       log,
     });
     this.#age = new AgeRule(clock);
-    const tails = () => ({ tail: this.#knownTail(), kept: this.#tail.kept });
+    const tails = () => ({
+      tail: this.#knownTail(),
+      kept: [...this.#tail.kept, ...this.#tail.earlier.filter(({ begun }) => begun)],
+    });
     const common = { files, synchronous, permissions, reserve: this.#reserve, ports, clock, log, tails };
     this.#journal = new Journal({
       spool: options,
@@ -317,7 +320,7 @@ export class Spool {
     if (purpose === 'agent') this.#trimmer.expire();
     const [given = 0] = journal.read((store) => {
       // First the tail file: a tail without its run would be taken for a spool that is gone.
-      if (journal.begun && this.#tail.isOpen) forgetRuns(store, (lasting) => this.#tail.keep(lasting));
+      if (journal.begun && this.#tail.isOpen) forgetRuns(store, (lasting, done) => this.#tail.keep(lasting, done));
       const bytes = this.#bounds.low ? 0 : giveBack(store, clock);
       checkpoint(store, bytes);
       this.#bounds.measure(store);

@@ -11,8 +11,8 @@
  *   │ slot │ slot │  one pair of slots a run
  *
  * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. Pairs before that of
- * the running one are of earlier runs that the spool has not done with: should its file be destroyed, nothing else
- * knows how far they came. And a run whose beginning could not be committed, on a full disk, takes the pair behind all
+ * the running one are of earlier runs: should the spool's file be destroyed, nothing else knows how far they came, and
+ * of which all was told. And a run whose beginning could not be committed, on a full disk, takes the pair behind all
  * others, until a commit has taken their tails over.
  *
  *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
@@ -35,6 +35,7 @@ const ACKED_AT = 12;
 const SEQ_AT = 32;
 const CRC_AT = 40;
 const BEGUN = 1;
+const TOLD = 2;
 
 /** What the file says of one run. */
 export interface RunTail {
@@ -45,6 +46,8 @@ export interface RunTail {
   readonly acked: number;
   /** Whether the run's beginning had been committed to the spool. */
   readonly begun: boolean;
+  /** Whether all of it is acknowledged, and the notes about it and its end: nothing is left that could be lost. */
+  readonly told: boolean;
   /** Whether it was written in this boot, so that nothing written is missing. */
   readonly thisBoot: boolean;
   /** Whether both of its slots can be read: of two, the one that is destroyed may have been the newer. */
@@ -179,10 +182,10 @@ export class Tail {
   }
 
   /** The beginning of the run is committed, and with it the tails of all before: the file holds this and the `kept`. */
-  settle(seq: number, kept: ReadonlySet<string> = NONE): void {
+  settle(seq: number, kept: ReadonlySet<string> = NONE, told: ReadonlySet<string> = NONE): void {
     this.#slot.writeUInt32BE(BEGUN, 4);
     this.#encode(seq);
-    const slots = [...this.#slotsOf(kept).slice(-MOST_KEPT), this.#slot];
+    const slots = [...this.#slotsOf(kept, told), this.#slot];
     const content = Buffer.alloc(PAIRS * 2 * SLOT);
     for (const [pair, slot] of slots.entries()) {
       slot.copy(content, pair * 2 * SLOT);
@@ -193,17 +196,27 @@ export class Tail {
     fsyncSync(this.#file);
   }
 
-  /** Of the earlier runs only these are kept from now on. Once the run is settled. */
-  keep(kept: ReadonlySet<string>): void {
-    this.settle(this.#seq, kept);
+  /** Of the earlier runs only these are kept from now on, and all of the `told` is told. Once the run is settled. */
+  keep(kept: ReadonlySet<string>, told: ReadonlySet<string>): void {
+    this.settle(this.#seq, kept, told);
   }
 
-  /** The newest slot of each of these runs but the current one, as it is in the file. */
-  #slotsOf(runs: ReadonlySet<string>): Buffer[] {
+  /** The newest slot of each of these runs but the current one; where they are too many, those of the told go first. */
+  #slotsOf(runs: ReadonlySet<string>, told: ReadonlySet<string>): Buffer[] {
     const current = uuidFromBytes(this.#slot.subarray(16, 32));
-    return [...this.#newest(this.#read())]
-      .filter(([runId]) => runId !== current && runs.has(runId))
-      .map(([, { bytes }]) => bytes);
+    const newest = [...this.#newest(this.#read()).values()].filter(
+      ({ tail: { runId } }) => runId !== current && runs.has(runId),
+    );
+    let surplus = newest.length - MOST_KEPT;
+    const slots: Buffer[] = [];
+    for (const { tail, bytes } of newest) {
+      const isTold = tail.told || told.has(tail.runId);
+      if (isTold && surplus-- > 0) continue;
+      if (isTold) bytes.writeUInt32BE(bytes.readUInt32BE(4) | TOLD, 4);
+      bytes.writeUInt32BE(crc32(bytes.subarray(0, CRC_AT)), CRC_AT);
+      slots.push(bytes);
+    }
+    return slots.slice(-MOST_KEPT);
   }
 
   /** Overwrites the older of the run's two slots. */
@@ -247,6 +260,7 @@ export class Tail {
       seq: Number(slot.readBigUInt64BE(SEQ_AT)),
       acked: slot.readUInt32BE(ACKED_AT),
       begun: (slot.readUInt32BE(4) & BEGUN) !== 0,
+      told: (slot.readUInt32BE(4) & TOLD) !== 0,
       thisBoot: slot.readUInt32BE(8) === this.#boot,
     };
   }

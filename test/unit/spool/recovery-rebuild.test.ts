@@ -131,6 +131,24 @@ describe('a rebuilt spool', () => {
     for (let seq = 1; seq <= 6; seq++) expect(isNoted(notes, runId(3), seq)).toBe(true);
   });
 
+  it('notes nothing of what the tail file has as told, whatever else contradicts', () => {
+    const rows = [run(1, { last_seq: 9, acked_seq: 7 }), run(1, { last_seq: 4, acked_seq: 4 }), sample(5, 2, 3)];
+    const tails = [
+      { runId: uuidOf(1), seq: 9, told: true },
+      { runId: uuidOf(2), seq: 5, acked: 4 },
+      { runId: uuidOf(3), seq: 6, told: true },
+    ];
+    expect(rebuild(rows, { tails })).toMatchObject({ samples: 1, lost: 1 });
+    expect(all('SELECT last_seq, acked_seq, ended FROM runs ORDER BY run_id')).toEqual([
+      { last_seq: 9, acked_seq: 9, ended: 'unclean' },
+      { last_seq: 5, acked_seq: 4, ended: null },
+      { last_seq: 6, acked_seq: 6, ended: 'unclean' },
+    ]);
+    expect(all('SELECT run_id, first_seq, last_seq FROM notes')).toEqual([
+      { run_id: runId(2), first_seq: 5, last_seq: 5 },
+    ]);
+  });
+
   it('says again how a run ended whose note of it is gone', () => {
     rebuild([
       run(1, { last_seq: 9, acked_seq: 9, ended: 'clean' }),

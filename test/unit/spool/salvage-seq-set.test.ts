@@ -47,6 +47,7 @@ describe('what is known to be gone', () => {
     present: new SeqSet(),
     noted: new SeqSet(),
     heardOf: 0,
+    acked: 0,
     idsBehind: 0,
     ...known,
   });

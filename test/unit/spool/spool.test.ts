@@ -1,5 +1,8 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
+import type { Spool } from '../../../src/spool/spool.ts';
 import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const ALL = { samples: 10_000, bytes: 1e9 };
@@ -11,6 +14,14 @@ beforeEach(() => {
 afterEach(() => {
   fixture.remove();
 });
+
+const SHIPPED = { ...NEVER_SHIPPED, state: 'idle' } as const;
+
+/** Delivers all notes, and the samples up to this id. */
+function deliverNotes(spool: Spool, upTo: number): void {
+  const notes = spool.notes(1000).map(({ id }) => id);
+  spool.acknowledge(upTo, notes, SHIPPED);
+}
 
 describe('a spool', () => {
   it('hands out what was appended, oldest first, with its identity and its bytes', () => {
@@ -159,63 +170,40 @@ describe('a spool', () => {
     expect(spool.read(ALL)).toEqual([]);
   });
 
-  it('forgets ended runs once nothing of them is left', () => {
-    for (let run = 0; run < 5; run++) {
+  /** A spool in which so many runs were begun and ended before. */
+  function afterRuns(runs: number) {
+    for (let run = 0; run < runs; run++) {
       const spool = fixture.open();
       appendSamples(spool, 1);
       spool.close(true);
     }
-    const spool = fixture.open();
+    return fixture.open();
+  }
+  const runsInFile = () => fixture.query('SELECT ended FROM runs').length;
+
+  it('forgets ended runs of which nothing is left, but for the last hundred', () => {
+    const spool = afterRuns(105);
     spool.maintain();
-    expect(fixture.query('SELECT * FROM runs')).toHaveLength(6);
-    spool.acknowledge(
-      spool.read(ALL).at(-1)?.id ?? 0,
-      spool.notes(100).map(({ id }) => id),
-    );
+    expect(runsInFile()).toBe(106);
+    deliverNotes(spool, spool.read(ALL).at(-1)?.id ?? 0);
     appendSamples(spool, 1);
     spool.maintain();
-    expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: null }]);
+    expect(runsInFile()).toBe(101);
+    expect(fixture.query('SELECT 1 FROM runs WHERE ended IS NULL')).toHaveLength(1);
   });
 
-  it('does not take a delivered run for lost when the file is deleted', () => {
-    const first = fixture.open();
-    appendSamples(first, 3);
-    first.close(false);
-    const second = fixture.open();
-    second.acknowledge(
-      second.read(ALL).at(-1)?.id ?? 0,
-      second.notes(100).map(({ id }) => id),
-    );
-    appendSamples(second, 2);
-    second.maintain();
-    second.close(false);
-    rmSync(fixture.path);
-    rmSync(`${fixture.path}-wal`, { force: true });
-    const notes = notesOf(fixture.open());
-    expect(notes.map(({ run_id, kind }) => [run_id, kind])).toEqual([
-      [second.runId, 'lost'],
-      [second.runId, 'run_ended'],
-    ]);
-  });
-
-  it('keeps every ended run while it is not known whose a damaged sample is', () => {
-    for (let run = 0; run < 2; run++) {
-      const spool = fixture.open();
-      appendSamples(spool, 1);
-      spool.close(true);
+  it('forgets none while it is not known whose a damaged sample is', () => {
+    const spool = afterRuns(105);
+    deliverNotes(spool, 100);
+    fixture.tamper(`UPDATE samples SET run_id = x'00' WHERE id = 103`);
+    spool.maintain();
+    expect(runsInFile()).toBe(106);
+    for (let batch = spool.read(ALL); batch.length > 0; batch = spool.read(ALL)) {
+      spool.acknowledge(batch.at(-1)?.id ?? 0, []);
     }
-    const spool = fixture.open();
-    spool.acknowledge(
-      0,
-      spool.notes(100).map(({ id }) => id),
-    );
-    fixture.tamper(`UPDATE samples SET run_id = x'00' WHERE id = 1`);
+    deliverNotes(spool, 0);
     spool.maintain();
-    expect(fixture.query('SELECT * FROM runs')).toHaveLength(3);
-    expect(spool.read(ALL).map(({ id }) => id)).toEqual([2]);
-    spool.acknowledge(2, []);
-    spool.maintain();
-    expect(fixture.query('SELECT * FROM runs')).toHaveLength(2);
+    expect(runsInFile()).toBe(101);
   });
 
   it('is put back in place when its file is deleted under it, with everything in it', () => {
@@ -282,6 +270,58 @@ describe('a run that died', () => {
     ]);
     second.close(true);
     expect(notesOf(fixture.open())).toHaveLength(2);
+  });
+
+  it('is not lost when its spool file is gone, once it and its end were delivered', () => {
+    const first = fixture.open();
+    appendSamples(first, 3);
+    first.close(false);
+    const second = fixture.open();
+    deliverNotes(second, second.read(ALL).at(-1)?.id ?? 0);
+    appendSamples(second, 2);
+    second.maintain();
+    second.close(false);
+    rmSync(fixture.path);
+    rmSync(`${fixture.path}-wal`, { force: true });
+    expect(notesOf(fixture.open()).map(({ run_id, kind }) => [run_id, kind])).toEqual([
+      [second.runId, 'lost'],
+      [second.runId, 'run_ended'],
+    ]);
+  });
+
+  it('has lost what was not acknowledged when its spool file is gone, and for certain where that is nothing', () => {
+    const gone = (appended: number) => {
+      const spool = fixture.open();
+      deliverNotes(spool, 0);
+      appendSamples(spool, 3);
+      expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(true);
+      appendSamples(spool, appended);
+      spool.close(false);
+      for (const suffix of ['', '-wal']) rmSync(`${fixture.path}${suffix}`, { force: true });
+      return spool.runId;
+    };
+    const first = gone(2);
+    const ended = { kind: 'run_ended', run_id: first, last_seq: 5, clean: false, exact: false };
+    const lost = { kind: 'lost', run_id: first, first_seq: 4, last_seq: 5, reason: 'spool_corrupt', exact: false };
+    const spool = fixture.open();
+    expect(notesOf(spool)).toEqual([lost, ended]);
+    spool.close(true);
+    for (const name of ['spool.db', 'spool.db-wal', 'spool.seq'])
+      rmSync(join(fixture.directory, name), { force: true });
+    const second = gone(0);
+    expect(notesOf(fixture.open())).toEqual([{ kind: 'run_ended', run_id: second, last_seq: 3, clean: false }]);
+  });
+
+  it('does not tell that all is acknowledged while a note waits', () => {
+    const first = fixture.open();
+    appendSamples(first, 1);
+    first.close(false);
+    const spool = fixture.open();
+    spool.acknowledge(spool.read(ALL).at(-1)?.id ?? 0, [], SHIPPED);
+    appendSamples(spool, 1);
+    expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(false);
+    deliverNotes(spool, 0);
+    expect(spool.acknowledgeAll(spool.read(ALL), SHIPPED)).toBe(true);
   });
 
   it('leaves its last number behind even if it could never write to the spool', () => {

@@ -41,8 +41,9 @@ describe('the tail file', () => {
     tail.begin(runId, true);
     for (const seq of [1, 2, 3]) tail.write(seq);
     tail.close();
-    expect(found()).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: true, whole: true }]);
-    expect(found('next boot')).toEqual([{ runId, seq: 3, acked: 0, begun: true, thisBoot: false, whole: true }]);
+    const tailOfIt = { runId, seq: 3, acked: 0, begun: true, told: false, thisBoot: true, whole: true };
+    expect(found()).toEqual([tailOfIt]);
+    expect(found('next boot')).toEqual([{ ...tailOfIt, thisBoot: false }]);
   });
 
   it('says what is acknowledged, also while the next number is taken, and nothing of it to the next run', () => {
@@ -166,13 +167,33 @@ describe('the tail file', () => {
     tail.write(8);
     tail.begin(third, true, new Set([first, second]));
     tail.write(9);
-    tail.keep(new Set([second]));
+    tail.keep(new Set([second]), new Set());
     tail.write(10);
     tail.close();
     expect(found().map(({ runId, seq }) => [runId, seq])).toEqual([
       [second, 8],
       [third, 10],
     ]);
+  });
+
+  it('says of which earlier runs all is told, and gives up those first where they are too many', () => {
+    const runs = Array.from({ length: 30 }, () => uuids.next());
+    const told = new Set(runs.slice(4, 8));
+    for (const runId of runs) {
+      const tail = open();
+      tail.begin(runId, true, new Set(runs));
+      tail.write(1);
+      if (runId === runs[15]) tail.keep(new Set(runs), told);
+      tail.close();
+    }
+    const kept = found();
+    expect(kept).toHaveLength(25);
+    expect(kept.map(({ runId }) => runId)).toEqual(runs.filter((runId) => !told.has(runId)).slice(-25));
+    const few = open();
+    few.begin(uuids.next(), true, new Set(runs.slice(-3)));
+    few.keep(new Set(runs.slice(-3)), new Set([runs.at(-2) as string]));
+    few.close();
+    expect(found().map((tail) => tail.told)).toEqual([false, true, false, false]);
   });
 
   it('puts a run whose beginning is not committed behind those that are kept', () => {
