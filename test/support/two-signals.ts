@@ -7,8 +7,8 @@ export interface TwoSignals {
   readonly second: () => void;
 }
 
-/** npm hands on to its script what the terminal has sent to both: that is one Ctrl-C, not two. */
-const SAME_MS = 300;
+/** npm hands on to its script what the terminal has sent to both, on a busy machine a while later: that is one Ctrl-C. */
+const SAME_MS = 1000;
 
 export function stopSignal({ first, second }: TwoSignals): AbortSignal {
   const stop = new AbortController();
