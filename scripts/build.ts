@@ -24,6 +24,7 @@ import { basename, dirname, join } from 'node:path';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { NOTIFY_ASSET, PROGRAM_ASSET } from '../src/lib/assets.ts';
 import { DRIVER_ASSET } from '../src/sink/sqlserver/driver.ts';
+import { Guard } from '../test/support/guard.ts';
 import { buildForeign } from './foreign-executable.ts';
 import { compileNotify } from './native.ts';
 import { NODE_FLAGS } from './node-flags.ts';
@@ -124,6 +125,7 @@ export async function buildExecutable(options: ExecutableOptions): Promise<void>
   mkdirSync(dirname(options.output), { recursive: true });
   // A folder of its own, so that two builds at once don't meet.
   const work = mkdtempSync(join(dirname(options.output), 'work-'));
+  using _guard = Guard.removing(work);
   try {
     await buildIn(work, options);
   } finally {
@@ -208,7 +210,8 @@ async function withTemporaryFolder(folder: string, work: () => Promise<void>): P
 /** GNU's names of architectures by Node's. */
 const GNU_NAMES: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-async function main(): Promise<void> {
+/** Makes build/hostspool. */
+export async function buildHere(): Promise<void> {
   const output = join(out, 'hostspool');
   const missing = (what: string) => process.stderr.write(`${what}\n`);
   await buildExecutable({ arch: process.arch, node: process.execPath, output, missing });
@@ -216,4 +219,4 @@ async function main(): Promise<void> {
   process.stderr.write(`build/hostspool: ${describeCommit()}, ${megabytes} MB\n`);
 }
 
-if (import.meta.main) await main();
+if (import.meta.main) await buildHere();

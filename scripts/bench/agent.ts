@@ -5,13 +5,11 @@
  * CPU is the kernel's account of a process and its children, so a noisy neighbour changes it by the caches it empties
  * and not by the time it takes: only what ran side by side compares.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Broker } from '../../test/support/broker.ts';
 import { benchCollectors } from './agent-growth.ts';
 import { benchStart } from './agent-start.ts';
 import { benchSteady } from './agent-steady.ts';
+import { BenchDirectory } from './bench-directory.ts';
 import type { Row } from './table.ts';
 
 export interface AgentBench {
@@ -20,12 +18,9 @@ export interface AgentBench {
 }
 
 export async function benchAgent({ seconds }: AgentBench): Promise<Row[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'hostspool-bench-'));
-  try {
-    const reading = await benchCollectors();
-    await using broker = await Broker.start();
-    return [...reading, ...(await benchStart(broker, directory)), ...(await benchSteady(broker, directory, seconds))];
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  using place = new BenchDirectory();
+  const directory = place.path;
+  const reading = await benchCollectors();
+  await using broker = await Broker.start();
+  return [...reading, ...(await benchStart(broker, directory)), ...(await benchSteady(broker, directory, seconds))];
 }

@@ -3,36 +3,40 @@
  * executable (`npm run build`). With the names of sections only those are run.
  */
 import '../sql-as-text.ts';
-import { parseArgs } from 'node:util';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { orRefuse, readArguments, refuse, wholeNumber } from '../../test/support/command-line.ts';
 import { addFigures, median } from './report.ts';
 import { printTable, type Row } from './table.ts';
 
 const text = { type: 'string' } as const;
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    seconds: text,
-    samples: text,
-    messages: text,
-    rounds: text,
-    rows: text,
-  },
-});
+const { values, positionals } = orRefuse('bench', () =>
+  readArguments({
+    allowPositionals: true,
+    options: {
+      quick: { type: 'boolean', default: false },
+      seconds: text,
+      samples: text,
+      messages: text,
+      rounds: text,
+      rows: text,
+    },
+  }),
+);
 
+const MOST = 1_000_000_000;
 const { quick } = values;
 /** What was asked for, else what suits a quick run or a whole one. */
-function amount(asked: string | undefined, least: number, short: number, whole: number): number {
-  const number = asked === undefined ? (quick ? short : whole) : Number(asked);
-  if (Number.isInteger(number) && number >= least) return number;
-  process.stderr.write(`not a whole number from ${least} on: ${asked}\n`);
-  process.exit(2);
+function amount(option: Exclude<keyof typeof values, 'quick'>, least: number, short: number, whole: number): number {
+  const asked = values[option];
+  if (asked === undefined) return quick ? short : whole;
+  return orRefuse('bench', () => wholeNumber(option, asked, { least, most: MOST }));
 }
-const rounds = amount(values.rounds, 1, 3, 5);
-const samples = amount(values.samples, 1000, 50_000, 100_000);
-const messages = amount(values.messages, 1000, 50_000, 200_000);
-const rows = amount(values.rows, 0, 100_000, 1_000_000);
-const seconds = amount(values.seconds, 10, 15, 60);
+const rounds = amount('rounds', 1, 3, 5);
+const samples = amount('samples', 1000, 50_000, 100_000);
+const messages = amount('messages', 1000, 50_000, 200_000);
+const rows = amount('rows', 0, 100_000, 1_000_000);
+const seconds = amount('seconds', 10, 15, 60);
 
 const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
   decode: async () => {
@@ -72,12 +76,10 @@ const SECTIONS: Readonly<Record<string, () => Promise<Row[]>>> = {
 
 const unknown = positionals.filter((name) => SECTIONS[name] === undefined);
 if (unknown.length > 0) {
-  process.stderr.write(
-    `there is no section ${unknown.join(', ')}\n` +
-      `usage: npm run bench -- [--quick] [${Object.keys(SECTIONS).join(' | ')}] …\n` +
-      '         [--rounds N] [--samples N of a drain] [--messages N for a writer] [--rows N before] [--seconds N]\n',
-  );
-  process.exit(2);
+  refuse('bench', `there is no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}`);
+}
+if (!existsSync(join(import.meta.dirname, '../../build/hostspool'))) {
+  refuse('bench', 'build/hostspool is missing: npm run build');
 }
 
 const table: Row[] = [];

@@ -4,13 +4,12 @@
  * that were never there. SQLite stands for the server here: the TDS double of the tests keeps no indexes, so a large
  * table means nothing to it.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { CompressionTypes } from 'kafkajs';
 import { Broker } from '../../test/support/broker.ts';
 import { fleetSamples, sendMessages } from '../../test/support/fleet.ts';
+import { BenchDirectory } from './bench-directory.ts';
 import { type Row, ratios, row, show } from './table.ts';
 import { BULK_ROWS, chunks, HOSTS, loadedByWriter, type Measured, PARTITIONS, timed } from './writer.ts';
 import { openSqlite } from './writer-databases.ts';
@@ -26,41 +25,38 @@ export interface GrowthBench {
 const FILL_AT_ONCE = 100_000;
 
 export async function benchGrowth({ messages, rounds, sizes }: GrowthBench): Promise<Row[]> {
-  const directory = mkdtempSync(join(process.env.HOSTSPOOL_BENCH_DIRECTORY ?? tmpdir(), 'hostspool-bench-'));
+  using place = new BenchDirectory();
+  const directory = place.path;
   await using broker = await Broker.start();
-  try {
-    const path = join(directory, 'metrics.db');
-    await using open = await openSqlite(path);
-    const result: Row[] = [];
-    for (const size of sizes) {
-      show(`growth: filling up to ${size} rows`);
-      const startedAt = performance.now();
-      fill(path, size);
-      show(`growth: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
-      const writer: Measured[] = [];
-      const bulk: Measured[] = [];
-      for (let round = 0; round < rounds; round++) {
-        show(`growth: ${size} rows, round ${round + 1} of ${rounds}`);
-        const topic = `growth-${size}-${round}`;
-        await broker.createTopic(topic, { partitions: PARTITIONS });
-        await sendMessages(broker.bootstrap, topic, fleetSamples(HOSTS, messages), CompressionTypes.Snappy);
-        writer.push(await loadedByWriter(broker, open, messages, topic));
-        const rows = chunks([...fleetSamples(HOSTS, messages)], BULK_ROWS);
-        bulk.push(await timed(rows, (list) => open.bulk(list)));
-      }
-      const before = `${size} rows before`;
-      const beside = (own: readonly number[], theirs: readonly number[]) => ({
-        peer: 'raw bulk load into the same',
-        ratios: ratios(own, theirs),
-      });
-      const [rate, cpu] = [rates(writer), cpus(writer)];
-      result.push(row('growth', `writer rows/s into SQLite, ${before}`, rate, beside(rate, rates(bulk))));
-      result.push(row('growth', `client CPU µs/row, ${before}`, cpu, beside(cpu, cpus(bulk))));
+  const path = join(directory, 'metrics.db');
+  await using open = await openSqlite(path);
+  const result: Row[] = [];
+  for (const size of sizes) {
+    show(`growth: filling up to ${size} rows`);
+    const startedAt = performance.now();
+    fill(path, size);
+    show(`growth: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
+    const writer: Measured[] = [];
+    const bulk: Measured[] = [];
+    for (let round = 0; round < rounds; round++) {
+      show(`growth: ${size} rows, round ${round + 1} of ${rounds}`);
+      const topic = `growth-${size}-${round}`;
+      await broker.createTopic(topic, { partitions: PARTITIONS });
+      await sendMessages(broker.bootstrap, topic, fleetSamples(HOSTS, messages), CompressionTypes.Snappy);
+      writer.push(await loadedByWriter(broker, open, messages, topic));
+      const rows = chunks([...fleetSamples(HOSTS, messages)], BULK_ROWS);
+      bulk.push(await timed(rows, (list) => open.bulk(list)));
     }
-    return result;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    const before = `${size} rows before`;
+    const beside = (own: readonly number[], theirs: readonly number[]) => ({
+      peer: 'raw bulk load into the same',
+      ratios: ratios(own, theirs),
+    });
+    const [rate, cpu] = [rates(writer), cpus(writer)];
+    result.push(row('growth', `writer rows/s into SQLite, ${before}`, rate, beside(rate, rates(bulk))));
+    result.push(row('growth', `client CPU µs/row, ${before}`, cpu, beside(cpu, cpus(bulk))));
   }
+  return result;
 }
 
 function rates(measured: readonly Measured[]): number[] {

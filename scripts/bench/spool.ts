@@ -5,12 +5,12 @@
  * The bare ways do what an append is made of and nothing of what it is for: no checksum, no account of the run's tail,
  * no bounds.
  */
-import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, fdatasyncSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { uuidToBytes } from '../../src/sample/identity.ts';
 import { openBenchSpool, payloads } from './backlog.ts';
+import { BenchDirectory } from './bench-directory.ts';
 import { type Row, ratios, row, show } from './table.ts';
 
 export interface SpoolBench {
@@ -38,51 +38,48 @@ interface Way {
 }
 
 export function benchSpool({ appends, rounds, rows }: SpoolBench): Row[] {
-  const directory = mkdtempSync(join(process.env.HOSTSPOOL_BENCH_DIRECTORY ?? tmpdir(), 'hostspool-bench-'));
-  try {
-    const result: Row[] = [];
-    for (const level of ['full', 'normal'] as const) {
-      const spool = openSpoolWay(join(directory, level), level);
-      const bare = openBare(join(directory, `bare-${level}.db`), level);
-      const raw = openRaw(join(directory, `raw-${level}`));
-      try {
-        for (const before of rows > 0 && level === 'normal' ? [0, rows] : [0]) {
-          if (before > 0) {
-            show(`spool: filling two with ${before} rows each`);
-            const startedAt = performance.now();
-            for (const way of [spool, bare]) way.fill(before);
-            show(`spool: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
-          }
-          show(`appends, ${level}, ${before} rows before`);
-          const own: Appended[] = [];
-          const theirs: Appended[] = [];
-          const bytes: Appended[] = [];
-          for (let round = 0; round < rounds; round++) {
-            own.push(spool.append(appends));
-            theirs.push(bare.append(appends));
-            if (level === 'full') bytes.push(raw.append(appends));
-          }
-          const when = `${level}${before > 0 ? `, ${before} rows before` : ''}`;
-          const rates = (list: readonly Appended[]) => list.map(({ perSecond }) => perSecond);
-          const cpu = (list: readonly Appended[]) => list.map(({ cpuUs }) => cpuUs);
-          const beside = (peer: string, all: readonly Appended[], figure: typeof rates) => ({
-            peer,
-            ratios: ratios(figure(own), figure(all)),
-          });
-          const bareRates = { ...beside('bare better-sqlite3', theirs, rates), aim: '0.8' };
-          result.push(row('spool', `appends/s, ${when}`, rates(own), bareRates));
-          result.push(row('spool', `CPU µs/append, ${when}`, cpu(own), beside('bare better-sqlite3', theirs, cpu)));
-          if (level !== 'full') continue;
-          result.push(row('spool', `appends/s, ${when}`, rates(own), beside('write and fdatasync', bytes, rates)));
+  using place = new BenchDirectory();
+  const directory = place.path;
+  const result: Row[] = [];
+  for (const level of ['full', 'normal'] as const) {
+    const spool = openSpoolWay(join(directory, level), level);
+    const bare = openBare(join(directory, `bare-${level}.db`), level);
+    const raw = openRaw(join(directory, `raw-${level}`));
+    try {
+      for (const before of rows > 0 && level === 'normal' ? [0, rows] : [0]) {
+        if (before > 0) {
+          show(`spool: filling two with ${before} rows each`);
+          const startedAt = performance.now();
+          for (const way of [spool, bare]) way.fill(before);
+          show(`spool: filled in ${Math.round((performance.now() - startedAt) / 1000)} s`);
         }
-      } finally {
-        for (const way of [spool, bare, raw]) way.close();
+        show(`appends, ${level}, ${before} rows before`);
+        const own: Appended[] = [];
+        const theirs: Appended[] = [];
+        const bytes: Appended[] = [];
+        for (let round = 0; round < rounds; round++) {
+          own.push(spool.append(appends));
+          theirs.push(bare.append(appends));
+          if (level === 'full') bytes.push(raw.append(appends));
+        }
+        const when = `${level}${before > 0 ? `, ${before} rows before` : ''}`;
+        const rates = (list: readonly Appended[]) => list.map(({ perSecond }) => perSecond);
+        const cpu = (list: readonly Appended[]) => list.map(({ cpuUs }) => cpuUs);
+        const beside = (peer: string, all: readonly Appended[], figure: typeof rates) => ({
+          peer,
+          ratios: ratios(figure(own), figure(all)),
+        });
+        const bareRates = { ...beside('bare better-sqlite3', theirs, rates), aim: '0.8' };
+        result.push(row('spool', `appends/s, ${when}`, rates(own), bareRates));
+        result.push(row('spool', `CPU µs/append, ${when}`, cpu(own), beside('bare better-sqlite3', theirs, cpu)));
+        if (level !== 'full') continue;
+        result.push(row('spool', `appends/s, ${when}`, rates(own), beside('write and fdatasync', bytes, rates)));
       }
+    } finally {
+      for (const way of [spool, bare, raw]) way.close();
     }
-    return result;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
   }
+  return result;
 }
 
 function timed(count: number, append: () => void): Appended {

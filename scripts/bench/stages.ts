@@ -8,13 +8,13 @@
  * threads of libuv) is the kernel's account of them, without the thread of the profiler. Being profiled costs the main
  * thread some, so the sum is more than what section `writer` finds.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
 import { Broker } from '../../test/support/broker.ts';
 import { fleetSamples, sendMessages } from '../../test/support/fleet.ts';
 import { NODE_FLAGS } from '../node-flags.ts';
+import { BenchDirectory } from './bench-directory.ts';
 import { type CpuProfile, type Stage, timeByStage } from './profile.ts';
 import { median } from './report.ts';
 import { type Row, ratios, row, show } from './table.ts';
@@ -69,41 +69,38 @@ const ORDER = [
 ];
 
 export async function benchStages({ messages, rounds }: StagesBench): Promise<Row[]> {
-  const directory = mkdtempSync(join(process.env.HOSTSPOOL_BENCH_DIRECTORY ?? tmpdir(), 'hostspool-bench-'));
+  using place = new BenchDirectory();
+  const directory = place.path;
   await using broker = await Broker.start();
-  try {
-    await broker.createTopic(TOPIC, { partitions: PARTITIONS });
-    const samples = [...fleetSamples(HOSTS, messages)];
-    await sendMessages(broker.bootstrap, TOPIC, samples, CompressionTypes.Snappy);
-    const result: Row[] = [];
-    for (const database of benchDatabases(directory)) {
-      const times = new Map<string, number[]>(ORDER.map((stage) => [stage, []]));
-      const sums: number[] = [];
-      const bulk: number[] = [];
-      for (let round = 1; round <= rounds; round++) {
-        show(`stages, ${database.name}, round ${round} of ${rounds}`);
-        const profiles = join(directory, `profiles-${result.length}-${round}`);
-        mkdirSync(profiles);
-        const { stages, beside } = await profiled(broker, await database.open(), messages, profiles);
-        if (KEEP !== undefined) copyFileSync(profileOf(profiles), join(KEEP, `${database.name}.cpuprofile`));
-        stages.set(OTHER_THREADS, beside);
-        for (const stage of ORDER) times.get(stage)?.push(stages.get(stage) ?? 0);
-        sums.push(sumOf(stages));
-        await using open = await database.open();
-        bulk.push((await timed(chunks(samples, BULK_ROWS), (rows) => open.bulk(rows))).cpuUsPerRow);
-      }
-      const section = `stages into ${database.name}`;
-      const peer = { peer: 'all of raw bulk load, not profiled', ratios: ratios(sums, bulk) };
-      result.push(row(section, 'CPU µs/row, profiled', sums, peer));
-      const share = { peer: 'all' };
-      for (const [stage, values] of times) {
-        if (median(values) > 0) result.push(row(section, stage, values, { ...share, ratios: ratios(values, sums) }));
-      }
+  await broker.createTopic(TOPIC, { partitions: PARTITIONS });
+  const samples = [...fleetSamples(HOSTS, messages)];
+  await sendMessages(broker.bootstrap, TOPIC, samples, CompressionTypes.Snappy);
+  const result: Row[] = [];
+  for (const database of benchDatabases(directory)) {
+    const times = new Map<string, number[]>(ORDER.map((stage) => [stage, []]));
+    const sums: number[] = [];
+    const bulk: number[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      show(`stages, ${database.name}, round ${round} of ${rounds}`);
+      const profiles = join(directory, `profiles-${result.length}-${round}`);
+      mkdirSync(profiles);
+      const { stages, beside } = await profiled(broker, await database.open(), messages, profiles);
+      if (KEEP !== undefined) copyFileSync(profileOf(profiles), join(KEEP, `${database.name}.cpuprofile`));
+      stages.set(OTHER_THREADS, beside);
+      for (const stage of ORDER) times.get(stage)?.push(stages.get(stage) ?? 0);
+      sums.push(sumOf(stages));
+      await using open = await database.open();
+      bulk.push((await timed(chunks(samples, BULK_ROWS), (rows) => open.bulk(rows))).cpuUsPerRow);
     }
-    return result;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    const section = `stages into ${database.name}`;
+    const peer = { peer: 'all of raw bulk load, not profiled', ratios: ratios(sums, bulk) };
+    result.push(row(section, 'CPU µs/row, profiled', sums, peer));
+    const share = { peer: 'all' };
+    for (const [stage, values] of times) {
+      if (median(values) > 0) result.push(row(section, stage, values, { ...share, ratios: ratios(values, sums) }));
+    }
   }
+  return result;
 }
 
 /** µs per row. */

@@ -6,14 +6,12 @@
  * The rows of the raw loads are decoded before the clock starts: that is what they are raw of, as they also keep no
  * accounts, move no offsets and look for no duplicates. CPU is the kernel's account of the client process alone.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { CompressionTypes } from 'kafkajs';
 import { type DecodedSample, decodeMessage } from '../../src/sample/decode.ts';
 import { Broker } from '../../test/support/broker.ts';
 import { executable, RunningExecutable, until } from '../../test/support/executable.ts';
 import { type FleetMessage, fleetSamples, sendMessages } from '../../test/support/fleet.ts';
+import { BenchDirectory } from './bench-directory.ts';
 import { processCost } from './process-cost.ts';
 import { type Row, ratios, row, show } from './table.ts';
 import { benchDatabases, type OpenBenchDatabase } from './writer-databases.ts';
@@ -47,47 +45,44 @@ const OTHER = process.env.HOSTSPOOL_BENCH_OTHER;
 
 export async function benchWriter({ messages, rounds }: WriterBench): Promise<Row[]> {
   const result: Row[] = [];
-  const directory = mkdtempSync(join(tmpdir(), 'hostspool-bench-'));
+  using place = new BenchDirectory();
+  const directory = place.path;
   await using broker = await Broker.start();
-  try {
-    await broker.createTopic(TOPIC, { partitions: PARTITIONS });
-    const samples = [...fleetSamples(HOSTS, messages)];
-    const bytes = samples.reduce((sum, { value }) => sum + value.length, 0) / messages;
-    await sendMessages(broker.bootstrap, TOPIC, samples, CompressionTypes.Snappy);
-    show(`${messages} messages of ${HOSTS} hosts, ${Math.round(bytes)} bytes each, snappy`);
-    for (const database of benchDatabases(directory)) {
-      const writer: Measured[] = [];
-      const other: Measured[] = [];
-      const bulk: Measured[] = [];
-      const single: Measured[] = [];
-      for (let round = 1; round <= rounds; round++) {
-        const progress = (what: string) => show(`writer, round ${round} of ${rounds}: ${what}`);
-        const programs = [{ program: executable, list: writer }];
-        if (OTHER !== undefined) programs.push({ program: OTHER, list: other });
-        // What runs first finds the machine busy with what came before: they take turns at that.
-        if (round % 2 === 0) programs.reverse();
-        for (const { program, list } of programs) {
-          progress(`writer ${program}`);
-          await using open = await database.open();
-          list.push(await loadedByWriter(broker, open, messages, TOPIC, [program]));
-        }
-        progress('raw bulk load');
-        {
-          await using open = await database.open();
-          bulk.push(await timed(chunks(samples, BULK_ROWS), (rows) => open.bulk(rows)));
-        }
-        progress('an insert each');
-        {
-          await using open = await database.open();
-          single.push(await timed(chunks(samples.slice(0, SINGLE_ROWS), SINGLE_ROWS), (rows) => open.single(rows)));
-        }
+  await broker.createTopic(TOPIC, { partitions: PARTITIONS });
+  const samples = [...fleetSamples(HOSTS, messages)];
+  const bytes = samples.reduce((sum, { value }) => sum + value.length, 0) / messages;
+  await sendMessages(broker.bootstrap, TOPIC, samples, CompressionTypes.Snappy);
+  show(`${messages} messages of ${HOSTS} hosts, ${Math.round(bytes)} bytes each, snappy`);
+  for (const database of benchDatabases(directory)) {
+    const writer: Measured[] = [];
+    const other: Measured[] = [];
+    const bulk: Measured[] = [];
+    const single: Measured[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const progress = (what: string) => show(`writer, round ${round} of ${rounds}: ${what}`);
+      const programs = [{ program: executable, list: writer }];
+      if (OTHER !== undefined) programs.push({ program: OTHER, list: other });
+      // What runs first finds the machine busy with what came before: they take turns at that.
+      if (round % 2 === 0) programs.reverse();
+      for (const { program, list } of programs) {
+        progress(`writer ${program}`);
+        await using open = await database.open();
+        list.push(await loadedByWriter(broker, open, messages, TOPIC, [program]));
       }
-      result.push(...rowsOf(database.name, { writer, other, bulk, single }));
+      progress('raw bulk load');
+      {
+        await using open = await database.open();
+        bulk.push(await timed(chunks(samples, BULK_ROWS), (rows) => open.bulk(rows)));
+      }
+      progress('an insert each');
+      {
+        await using open = await database.open();
+        single.push(await timed(chunks(samples.slice(0, SINGLE_ROWS), SINGLE_ROWS), (rows) => open.single(rows)));
+      }
     }
-    return result;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    result.push(...rowsOf(database.name, { writer, other, bulk, single }));
   }
+  return result;
 }
 
 /** From the assignment of the partitions to the commit of the last message. */

@@ -16,10 +16,10 @@
  * Two rules look at the log as well, and so depend on its order. A run whose first contact is at n > 1, and that is
  * older than the first message this group ever read from that partition, began before the group did: what lies below n
  * is `before_first_contact`. And a hole in a partition's log explains the gap that begins right after the last number
- * the run was heard of in that partition, whichever partition opened that gap (the key of a host moves when partitions
- * are added while a backlog lies in the old one). Where the run was never heard of in that partition before, it is the gap
- * that its first message there ends; or, should all its messages have gone, the gap that a later run's note of its end
- * tells of.
+ * the run was heard of in that partition, with notes of some of it or without, whichever partition opened that gap (the
+ * key of a host moves when partitions are added while a backlog lies in the old one). Where the run was never heard of in
+ * that partition before, it is the gap that its first message there ends; or, should all its messages have gone, the gap
+ * that a later run's note of its end tells of.
  */
 import type { ReceivedNote } from '../sample/decode-notes.ts';
 import { uuidTime } from '../sample/identity.ts';
@@ -228,9 +228,8 @@ class Advancing {
   /** Offsets alone decide: what was heard of before the hole was there before it, whatever the clocks say. */
   #excuseAfter(partition: number, last: Contact, upTo?: LogPosition): void {
     for (const hole of this.#holes) {
-      const begin = beginOf(hole);
-      if (hole.partition !== partition || !isBefore(last, begin)) continue;
-      if (upTo === undefined || isBefore(begin, upTo)) this.#gaps.explainBeginningAt(last.seq + 1, hole.reason);
+      if (hole.partition !== partition || !reachesBehind(hole, last)) continue;
+      if (upTo === undefined || isBefore(beginOf(hole), upTo)) this.#gaps.explainBeginningAt(last.seq + 1, hole.reason);
     }
   }
 
@@ -241,6 +240,12 @@ class Advancing {
       this.#gaps.explainEndingAt(seq - 1, hole.reason);
     }
   }
+}
+
+/** One that begins before it may: a person went back over what was read, and more than that was never read again. */
+function reachesBehind(hole: LogHole, last: LogPosition): boolean {
+  if (hole.epoch !== last.epoch) return last.epoch < hole.epoch;
+  return hole.next_offset === null || hole.next_offset > last.offset + 1;
 }
 
 function beginOf(hole: LogHole): LogPosition {

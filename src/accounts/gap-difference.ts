@@ -23,6 +23,6 @@ export function gapDifference(before: readonly Gap[], after: readonly Gap[]): Ga
     gone.push(same);
     come.push(gap);
   }
-  gone.push(...before.slice(old));
+  for (; old < before.length; old++) gone.push(before[old] as Gap);
   return { gone, come };
 }

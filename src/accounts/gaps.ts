@@ -59,16 +59,28 @@ export class Gaps {
     }
   }
 
-  /** Gives the reason to the gap that begins at `first_seq`, if there is one and nobody has said why. */
+  /** From `first_seq` to the next number received: gives the reason to what nobody has explained. */
   explainBeginningAt(first_seq: number, reason: string): void {
-    const gap = this.list()[this.#firstEndingAtOrAfter(first_seq)];
-    if (gap?.first_seq === first_seq && gap.reason === null) this.explain(first_seq, gap.last_seq, reason);
+    let index = this.#firstEndingAtOrAfter(first_seq);
+    let next = first_seq;
+    for (let gap = this.list()[index]; gap?.first_seq === next; gap = this.list()[++index]) next = gap.last_seq + 1;
+    this.#explainUnexplained(first_seq, next - 1, reason);
   }
 
-  /** The same for the gap that ends at `last_seq`. */
+  /** The same from the last number received up to `last_seq`. */
   explainEndingAt(last_seq: number, reason: string): void {
-    const gap = this.list()[this.#firstEndingAtOrAfter(last_seq)];
-    if (gap?.last_seq === last_seq && gap.reason === null) this.explain(gap.first_seq, last_seq, reason);
+    let index = this.#firstEndingAtOrAfter(last_seq);
+    let before = last_seq;
+    for (let gap = this.list()[index]; gap?.last_seq === before; gap = this.list()[--index]) before = gap.first_seq - 1;
+    this.#explainUnexplained(before + 1, last_seq, reason);
+  }
+
+  #explainUnexplained(first_seq: number, last_seq: number, reason: string): void {
+    const from = this.#firstEndingAtOrAfter(first_seq);
+    const open = this.list().slice(from, this.#firstEndingAtOrAfter(last_seq) + 1);
+    for (const gap of open) {
+      if (gap.reason === null && gap.last_seq <= last_seq) this.explain(gap.first_seq, gap.last_seq, reason);
+    }
   }
 
   #owned(): Gap[] {

@@ -23,7 +23,7 @@
  *                   └──────────────── all read ─────────────────────┴────────────── there is more ───────┘
  *
  * Where that message comes in a batch so large that nothing else fits into the answer, the fetch that follows at once
- * is taken without it.
+ * is taken without it; should what follows have no room in that answer, a later one that comes soon.
  */
 import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
@@ -44,6 +44,8 @@ export interface Part extends Piece {
 
 /** An idle log that was made anew and ends exactly at `next` shows by nothing: look once in a while, ms. */
 const IDLE_CHECK_MS = 30_000;
+/** So long a proof is good for what had no room beside it, ms. */
+const PROOF_MS = 5_000;
 
 export class Interval {
   readonly partition: number;
@@ -105,6 +107,11 @@ export class Interval {
     return this.#check.position(this.#next);
   }
 
+  /** Its log was just proven, and what lies behind is to come with the next answer. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
   /** Something happened after which the log may be another one. */
   doubt(): void {
     this.#isProven = false;
@@ -122,7 +129,8 @@ export class Interval {
     this.#end = batch.end;
     const now = this.#clock.monotonic();
     const wasProven = this.#isProven;
-    this.#isProven = false;
+    const hadNoRoom = batch.next === batch.position && batch.end > batch.position;
+    this.#isProven = wasProven && hadNoRoom && now - this.#provenAt <= PROOF_MS;
     if (!this.#check.due && !wasProven) {
       if (batch.next > this.#next || now - this.#provenAt > IDLE_CHECK_MS) this.#check.demand();
       if (this.#check.due) return 0;

@@ -41,6 +41,9 @@ export class Intervals implements FetchTarget {
   #inLoad: Amount = { messages: 0, bytes: 0 };
   /** When each partition that may be fetched was last heard of, by the monotonic clock. */
   readonly #heardAt = new Map<number, number>();
+  /** How many requests there were, and which of them each partition was the first of. */
+  #requests = 0;
+  readonly #firstOf = new Map<Interval, number>();
   #closed = false;
   #received = 0;
   #isAnswered = false;
@@ -106,8 +109,8 @@ export class Intervals implements FetchTarget {
   }
 
   positions(partitions: readonly number[]): ReadonlyMap<number, number> {
-    const positions = new Map<number, number>();
-    if (this.#closed) return positions;
+    if (this.#closed) return new Map();
+    const open: Interval[] = [];
     const held = this.#held;
     for (const partition of partitions) {
       const interval = this.#byPartition.get(partition);
@@ -122,9 +125,21 @@ export class Intervals implements FetchTarget {
         this.#heard(partition);
       }
       interval.beforeFetch();
-      positions.set(partition, interval.position);
+      open.push(interval);
     }
-    return positions;
+    return new Map(this.#withFirst(open).map(({ partition, position }) => [partition, position]));
+  }
+
+  /**
+   * Only the first of a request is sure to get a batch, however large: one whose log was just proven, since its proof
+   * does not last; else the one that has not been first for longest.
+   */
+  #withFirst(open: readonly Interval[]): readonly Interval[] {
+    const firstOf = (interval: Interval) => this.#firstOf.get(interval) ?? 0;
+    const [first] = open.toSorted((a, b) => Number(b.isProven) - Number(a.isProven) || firstOf(a) - firstOf(b));
+    if (first === undefined) return open;
+    this.#firstOf.set(first, ++this.#requests);
+    return [first, ...open.filter((interval) => interval !== first)];
   }
 
   took(batch: FetchedBatch): void {

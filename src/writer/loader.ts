@@ -186,7 +186,8 @@ export class Loader {
       const accounts = await this.#accounts.read(runsOf(events));
       const unexplained = await this.#explanations.unexplained();
       const changes = advanceAll(accounts, events, [...this.#explanations.holes, ...holes]);
-      changes.push(...this.#explanations.explain(unexplained, accounts, holes));
+      // One by one: a hole may explain more runs than a call takes arguments.
+      for (const change of this.#explanations.explain(unexplained, accounts, holes)) changes.push(change);
       if (moves.length === 1 && isStill(moves[0] as OffsetMove) && changes.length === 0) {
         this.#explanations.done();
         known = true;

@@ -71,7 +71,8 @@ export class LogCheck {
     const first = batch.messages[0];
     if (first?.offset === known.offset) return this.#settle(isThatOne(known, first) ? 'same' : 'other');
     if (batch.next <= known.offset) {
-      this.#probing = true;
+      // What is there, and did not come, had no room in the answer: it is asked for again.
+      this.#probing = batch.end <= known.offset;
       return 'undecided';
     }
     // Compacted away, or never shown: no evidence any more.

@@ -76,7 +76,9 @@ export class Waiting {
     let end: Pick<Piece, 'epoch' | 'next' | 'evidence'> | undefined;
     let messages = 0;
     let bytes = 0;
-    for (let item = this.#items[0]; item !== undefined; item = this.#items[0]) {
+    let whole = 0;
+    for (; whole < this.#items.length; whole++) {
+      const item = this.#items[whole] as Item;
       if (item.kind === 'hole') {
         holes.push(item);
         end = { epoch: item.epoch, next: item.next, evidence: null };
@@ -92,9 +94,9 @@ export class Waiting {
         bytes += bytesOfMessages(item.messages, slice.from, slice.to);
         if (slice.to < item.messages.length) break;
       }
-      this.#items.shift();
     }
     if (end === undefined) return undefined;
+    this.#items.splice(0, whole);
     this.#messages -= messages;
     this.#bytes -= bytes;
     return { slices, holes, ...end, messages, bytes };
@@ -106,7 +108,7 @@ export class Waiting {
     const items: Item[] = [...piece.slices.map(({ chunk }) => chunk), ...piece.holes];
     // Of a chunk that was cut in two the rest is still here.
     const gone = items.filter((item) => item !== this.#items[0]).sort(inOrder);
-    this.#items.unshift(...gone);
+    this.#items = [...gone, ...this.#items];
     this.#messages += piece.messages;
     this.#bytes += piece.bytes;
   }

@@ -9,6 +9,7 @@ import { openDatabaseOf } from '../storm/databases/index.ts';
 import { reportLines } from '../storm/report.ts';
 import { runStorm } from '../storm/storm.ts';
 import { testBroker } from '../support/broker-client.ts';
+import { Guard } from '../support/guard.ts';
 
 const { missing } = testBroker();
 const seed = Number(process.env.STORM_SEED ?? Math.floor(Math.random() * 1_000_000));
@@ -28,6 +29,8 @@ describe.skipIf(missing !== undefined)(
         const build = join(import.meta.dirname, '../../build');
         mkdirSync(build, { recursive: true });
         const directory = mkdtempSync(join(build, `storm-${seed}-`));
+        // Nothing of a test that was stopped stays.
+        using _guard = Guard.removing(directory);
         const openDatabase = openDatabaseOf(database);
         if (openDatabase === undefined) throw new Error(`no storm is known against ${database}`);
         const happened: string[] = [];

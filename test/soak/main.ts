@@ -1,43 +1,52 @@
 /**
  * `npm run soak -- --minutes 60 [--database tds|sqlite|mssql] [--keep]`; mssql is the server that HOSTSPOOL_TEST_MSSQL
- * names.
+ * names. With --build, which npm adds, build/hostspool is made first.
  *
  * Exit code 0: nothing was found. 1: something was. The directory with logs and spools is kept then, and with --keep
- * always.
+ * always. 2: an argument is wrong. 130: ended by a second Ctrl-C, without a judgement.
  */
 import '../../scripts/sql-as-text.ts';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { stopSignal } from '../support/two-signals.ts';
+import { buildHere } from '../../scripts/build.ts';
+import { DATABASES } from '../storm/database.ts';
+import { whyNoBroker } from '../support/broker-jars.ts';
+import { duration, oneOf, orRefuse, readArguments, refuse } from '../support/command-line.ts';
+import { inEvidenceDirectory } from '../support/evidence-directory.ts';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '60' },
-    database: { type: 'string', default: 'tds' },
-    keep: { type: 'boolean', default: false },
-  },
+/** More are not longer than a timer of Node's can be. */
+const MOST_MINUTES = 10_000;
+
+const { minutes, database, keep, build } = orRefuse('soak', () => {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  const { values } = readArguments({
+    options: {
+      minutes: { ...text, default: '60' },
+      database: { ...text, default: 'tds' },
+      keep: flag,
+      build: flag,
+    },
+  });
+  return {
+    minutes: duration('minutes', values.minutes, MOST_MINUTES),
+    database: oneOf('database', values.database, DATABASES),
+    keep: values.keep,
+    build: values.build,
+  };
 });
 // Only now, when `.sql` files can be imported.
-const { openDatabaseOf } = await import('../storm/databases/index.ts');
+const { openDatabaseOf, whyNoDatabase } = await import('../storm/databases/index.ts');
+const why = whyNoDatabase(database) ?? whyNoBroker();
+const openDatabase = openDatabaseOf(database);
+if (why !== undefined || openDatabase === undefined) refuse('soak', why ?? `no database ${database}`);
+
+if (build) await buildHere();
 const { runSoak } = await import('./soak.ts');
-const minutes = Number(values.minutes);
-const openDatabase = openDatabaseOf(values.database);
-if (!(minutes > 0) || openDatabase === undefined) {
-  process.stderr.write('usage: npm run soak -- [--minutes N] [--database tds|sqlite|mssql] [--keep]\n');
-  process.exit(2);
-}
-
-const build = join(import.meta.dirname, '../../build');
-mkdirSync(build, { recursive: true });
-const directory = mkdtempSync(join(build, 'soak-'));
 const say = (line: string) => process.stdout.write(`${line}\n`);
-// A person who has seen enough still gets the judgement.
-const stop = stopSignal();
-
-const findings = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop });
-for (const finding of findings) say(`FOUND      ${finding}`);
-if (findings.length > 0 || values.keep) say(`kept       ${directory}`);
-else rmSync(directory, { recursive: true, force: true });
-say(`${findings.length} findings`);
-process.exitCode = findings.length === 0 ? 0 : 1;
+const place = { name: 'soak', keep, verdict: 'judgement', say };
+const findings = await inEvidenceDirectory(place, async (directory, stop) => {
+  const found = await runSoak({ durationMs: minutes * 60_000, directory, openDatabase, say, stop });
+  for (const finding of found) say(`FOUND      ${finding}`);
+  return found.length;
+});
+say(`${findings} findings`);
+process.exitCode = findings === 0 ? 0 : 1;

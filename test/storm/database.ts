@@ -2,6 +2,10 @@
 import type { DatabaseCopy, GapRow } from './evidence.ts';
 import type { Fault } from './fault.ts';
 
+/** Those that there are, by the names given at the command line. `mssql`: the server of HOSTSPOOL_TEST_MSSQL. */
+export const DATABASES = ['tds', 'sqlite', 'mssql'] as const;
+export type DatabaseName = (typeof DATABASES)[number];
+
 export interface LogPlace {
   readonly group: string;
   readonly topic: string;

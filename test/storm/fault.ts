@@ -21,6 +21,10 @@ export type TargetKind =
   | 'database'
   | 'topic';
 
+/** What goes wrong beside the database: everything that may cost nothing, or logs that lose messages. */
+export const PARTS = ['everything', 'lost logs'] as const;
+export type StormPart = (typeof PARTS)[number];
+
 export interface FaultContext {
   readonly world: StormWorld;
   /** Which of the kind, from 0. */

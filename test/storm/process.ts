@@ -2,13 +2,15 @@
  * One place in the storm where an executable runs again and again: killed, frozen, stopped and started by the faults.
  *
  * Its log is read as it is written and kept as a file beside it. That a process ends without having been told to is a
- * finding, and it is started again, as a supervisor would. It dies with the harness, however that one ends.
+ * finding, and it is started again, as a supervisor would. It dies with the harness, however that one ends, and
+ * not before: it has a session of its own, which a Ctrl-C at the terminal does not reach.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine } from '../support/executable.ts';
+import { canTie, tied } from '../support/tied.ts';
 import { Resources } from './resources.ts';
 
 export type Ending = 'killed' | 'stopped' | 'by itself';
@@ -31,7 +33,6 @@ const STOP_LIMIT_MS = 90_000;
 const RESTART_AFTER_MS = 1000;
 /** One that goes on ending by itself is left alone after so many times. */
 const MOST_RESTARTS = 10;
-const SETPRIV = '/usr/bin/setpriv';
 
 export class StormProcess {
   readonly name: string;
@@ -86,12 +87,11 @@ export class StormProcess {
     this.#starts++;
     this.#expected = undefined;
     const { args, env = {} } = this.#options;
-    const program = this.#executable;
-    const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', program] : [program];
-    const [command = '', ...before] = tied;
+    const [command, ...before] = tied(this.#executable);
     const child = spawn(command, [...before, ...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: canTie,
     });
     this.#child = child;
     let stderr = '';

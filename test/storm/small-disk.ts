@@ -5,18 +5,19 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, cpSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { Guard } from '../support/guard.ts';
 
 const MEGABYTES = 32;
 
 export class SmallDisk implements Disposable {
   readonly #directory: string;
-  readonly #unmountAtExit = () => this[Symbol.dispose]();
+  /** However the harness ends, no mount is left. */
+  readonly #guard: Guard;
   #mounted = true;
 
   private constructor(directory: string) {
     this.#directory = directory;
-    // However the harness ends, no mount is left.
-    process.once('exit', this.#unmountAtExit);
+    this.#guard = Guard.unmounting(directory);
   }
 
   /** Mounts one on a new directory; undefined where that is not allowed. */
@@ -61,7 +62,6 @@ export class SmallDisk implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#mounted) return;
     this.#mounted = false;
-    process.removeListener('exit', this.#unmountAtExit);
     this.free();
     // What lies on it goes with it, and may be evidence.
     cpSync(this.#directory, `${this.#directory}-kept`, { recursive: true });
@@ -70,5 +70,6 @@ export class SmallDisk implements Disposable {
     } catch {
       // It shows in the list of mounts; nothing else can be done about it here.
     }
+    this.#guard[Symbol.dispose]();
   }
 }

@@ -9,7 +9,7 @@ import { executable } from '../support/executable.ts';
 import { audit, type Evidence, type Finding } from './audit.ts';
 import type { StormDatabase } from './database.ts';
 import type { DatabaseCopy } from './evidence.ts';
-import type { Fault } from './fault.ts';
+import type { Fault, StormPart } from './fault.ts';
 import { FAULTS, LOST_LOG_FAULTS } from './faults/index.ts';
 import type { LedgerRun } from './ledger.ts';
 import { quieten } from './quiet.ts';
@@ -27,7 +27,6 @@ export interface StormOptions extends StormShape {
   readonly executable?: string;
   /** The same in another version. */
   readonly otherVersion?: string;
-  /** What goes wrong beside the database: everything that may cost nothing, or logs that lose messages. */
   readonly part?: StormPart;
   /** Ends the storm before its time; quiet and audit follow. */
   readonly stop?: AbortSignal;
@@ -35,9 +34,7 @@ export interface StormOptions extends StormShape {
   readonly sabotage?: (evidence: Evidence) => Evidence;
 }
 
-export type StormPart = 'everything' | 'lost logs';
-
-const PARTS: Readonly<Record<StormPart, readonly Fault[]>> = { everything: FAULTS, 'lost logs': LOST_LOG_FAULTS };
+const FAULTS_OF: Readonly<Record<StormPart, readonly Fault[]>> = { everything: FAULTS, 'lost logs': LOST_LOG_FAULTS };
 
 export interface StormReport {
   readonly findings: readonly Finding[];
@@ -64,7 +61,7 @@ export interface StormReport {
 export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { durationMs, say } = options;
   await using world = await StormWorld.open({ executable, ...options });
-  const schedule = makeSchedule(options, [...PARTS[options.part ?? 'everything'], ...world.database.faults]);
+  const schedule = makeSchedule(options, [...FAULTS_OF[options.part ?? 'everything'], ...world.database.faults]);
   const counts = new Map<string, number>();
   await world.start();
   const began = performance.now();

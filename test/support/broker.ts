@@ -9,22 +9,31 @@
  *   LINK1 …     as PROXIED, one for each client that a test wants to cut off by itself (`links`)
  *
  * Its data lie in a directory of their own; `restart` keeps them and the ports. It dies with the process that started
- * it, however that one ends (broker/run.sh).
+ * it, and its directory goes, however that one ends (broker/run.sh, guard.ts); a Ctrl-C at the terminal does not reach it.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { quietIdleConnections } from '../../src/kafka/idle-timer.ts';
 import { type Certificate, CertificateAuthority } from './broker-certificates.ts';
 import { kafkaJars } from './broker-jars.ts';
+import {
+  type BrokerLink,
+  LISTENERS,
+  type Ports,
+  propertiesFile,
+  SASL_PASSWORD,
+  SASL_USER,
+  serverProperties,
+} from './broker-properties.ts';
+import { Guard } from './guard.ts';
 import { freePort } from './proxy.ts';
 
-export const SASL_USER = 'collector';
-export const SASL_PASSWORD = 'correct horse; battery';
+export { SASL_USER };
 
 export interface BrokerOptions {
   /** Further lines of server.properties, for instance `'auto.create.topics.enable': 'false'`. */
@@ -42,14 +51,6 @@ export interface ClusterNode {
   readonly voters: string;
 }
 
-/** A listener that advertises the port of a proxy. */
-export interface BrokerLink {
-  /** Where it says it is: put a TcpProxy on this port … */
-  readonly proxied: string;
-  /** … that forwards here. */
-  readonly target: string;
-}
-
 /** How clients reach the broker: plain data, so that it can be handed from one process to another. */
 export interface BrokerAddresses {
   readonly bootstrap: string;
@@ -64,9 +65,6 @@ export interface BrokerAddresses {
   readonly ca: string;
 }
 
-const LISTENERS = ['plaintext', 'proxied', 'sasl', 'mutual', 'controller'] as const;
-type Ports = Readonly<Record<(typeof LISTENERS)[number] | 'proxy', number>>;
-
 const JVM = ['-Xmx384m', '-Xshare:auto', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC'];
 const START_LIMIT_MS = 240_000;
 const STOP_LIMIT_MS = 20_000;
@@ -75,6 +73,7 @@ export class Broker implements AsyncDisposable {
   readonly addresses: BrokerAddresses;
   readonly #directory: string;
   readonly #jars: string;
+  readonly #guard: Guard;
   #process: ChildProcess | undefined;
   #pid: number | undefined;
   #output: string[] = [];
@@ -82,6 +81,7 @@ export class Broker implements AsyncDisposable {
   private constructor(directory: string, jars: string, addresses: BrokerAddresses) {
     this.#directory = directory;
     this.#jars = jars;
+    this.#guard = Guard.removing(directory);
     this.addresses = addresses;
   }
 
@@ -164,6 +164,7 @@ export class Broker implements AsyncDisposable {
     const child = spawn(join(import.meta.dirname, 'broker/run.sh'), this.#java('kafka.Kafka', 'server.properties'), {
       cwd: this.#directory,
       stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
     });
     this.#process = child;
     child.once('exit', () => {
@@ -187,6 +188,7 @@ export class Broker implements AsyncDisposable {
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
+    this.#guard[Symbol.dispose]();
   }
 
   /** Ends it as a power cut would; `restart` brings it back. */
@@ -216,7 +218,19 @@ export class Broker implements AsyncDisposable {
       'kafka.tools.StorageTool',
       ...['format', '--cluster-id', 'hostspoolTestCluster00', '--config', 'server.properties', ...users],
     );
-    await promisify(execFile)(program, args, { cwd: this.#directory });
+    const child = spawn(program, args, {
+      cwd: this.#directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        output += String(data);
+      });
+    }
+    const [code] = await once(child, 'close');
+    if (code !== 0) throw new Error(`the broker's storage could not be made (${code}):\n${output}`);
   }
 
   #started(child: ChildProcess): Promise<void> {
@@ -298,72 +312,4 @@ export async function withAdmin<Result>(bootstrap: string, use: (admin: Admin) =
   } finally {
     await admin.disconnect();
   }
-}
-
-function serverProperties(
-  directory: string,
-  ports: Ports,
-  links: readonly BrokerLink[],
-  ca: string,
-  server: Certificate,
-): Record<string, string> {
-  const login = 'org.apache.kafka.common.security';
-  return {
-    'process.roles': 'broker,controller',
-    'controller.listener.names': 'CONTROLLER',
-    'inter.broker.listener.name': 'PLAINTEXT',
-    listeners: [
-      `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
-      `PROXIED://127.0.0.1:${ports.proxied}`,
-      `SASL://127.0.0.1:${ports.sasl}`,
-      `MUTUAL://127.0.0.1:${ports.mutual}`,
-      `CONTROLLER://127.0.0.1:${ports.controller}`,
-      ...links.map(({ target }, index) => `LINK${index + 1}://${target}`),
-    ].join(','),
-    'advertised.listeners': [
-      `PLAINTEXT://127.0.0.1:${ports.plaintext}`,
-      `PROXIED://127.0.0.1:${ports.proxy}`,
-      `SASL://127.0.0.1:${ports.sasl}`,
-      `MUTUAL://127.0.0.1:${ports.mutual}`,
-      ...links.map(({ proxied }, index) => `LINK${index + 1}://${proxied}`),
-    ].join(','),
-    'listener.security.protocol.map': [
-      'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT',
-      ...links.map((_, index) => `LINK${index + 1}:PLAINTEXT`),
-    ].join(','),
-    'ssl.keystore.type': 'PEM',
-    'ssl.keystore.key': server.key,
-    'ssl.keystore.certificate.chain': server.cert,
-    'ssl.truststore.type': 'PEM',
-    'ssl.truststore.certificates': ca,
-    'listener.name.mutual.ssl.client.auth': 'required',
-    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-    'listener.name.sasl.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_${SASL_USER}="${SASL_PASSWORD}";`,
-    'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
-    'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
-    'log.dirs': join(directory, 'data'),
-    'num.partitions': '1',
-    'num.network.threads': '2',
-    'num.io.threads': '2',
-    'default.replication.factor': '1',
-    'offsets.topic.replication.factor': '1',
-    'offsets.topic.num.partitions': '4',
-    'transaction.state.log.replication.factor': '1',
-    'transaction.state.log.min.isr': '1',
-    'transaction.state.log.num.partitions': '2',
-    'share.coordinator.state.topic.replication.factor': '1',
-    'share.coordinator.state.topic.min.isr': '1',
-    'group.initial.rebalance.delay.ms': '0',
-    'group.min.session.timeout.ms': '1000',
-    'broker.session.timeout.ms': '1500',
-    'broker.heartbeat.interval.ms': '300',
-    'auto.create.topics.enable': 'false',
-  };
-}
-
-/** A Java properties file: a PEM text becomes one line with escaped line ends. */
-function propertiesFile(properties: Readonly<Record<string, string>>): string {
-  return Object.entries(properties)
-    .map(([name, value]) => `${name}=${value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n`)
-    .join('');
 }

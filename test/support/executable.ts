@@ -7,6 +7,7 @@ import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { tied } from './tied.ts';
 
 export const executable = join(import.meta.dirname, '../../build/hostspool');
 
@@ -47,7 +48,7 @@ export function runExecutable(
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event?: string; readonly level?: string };
 
-/** A running executable; its standard output is its log. */
+/** A running executable; its standard output is its log. It dies with who started it. */
 export class RunningExecutable implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: LogLine[] = [];
@@ -61,7 +62,8 @@ export class RunningExecutable implements AsyncDisposable {
     env: NodeJS.ProcessEnv = {},
     [program, ...before]: readonly [string, ...string[]] = [executable],
   ) {
-    this.#child = spawn(program, [...before, ...args, '--log.format=json'], {
+    const [command, ...own] = tied(program);
+    this.#child = spawn(command, [...own, ...before, ...args, '--log.format=json'], {
       env: { ...BARE_ENV, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -1,10 +1,11 @@
 /**
  * How long a property is tried. In `npm test` as often as its test says; `npm run fuzz` sets HOSTSPOOL_FUZZ to a factor
- * by which every one is tried more often. fast-check draws a new seed each time and names it, with the path to the
- * smallest counterexample, when one fails.
+ * by which every one is tried more often. Each time a new seed is drawn; a failure tells the command that tries its
+ * smallest counterexample alone (fuzz-case.ts).
  */
 import type { Parameters as Options } from 'fast-check';
 import fc from 'fast-check';
+import { nextProperty } from './fuzz-case.ts';
 
 /** 1 in `npm test`. */
 export const FUZZ_FACTOR: number = Math.max(1, Number(process.env.HOSTSPOOL_FUZZ ?? 1) || 1);
@@ -12,8 +13,9 @@ export const FUZZ_FACTOR: number = Math.max(1, Number(process.env.HOSTSPOOL_FUZZ
 /** Of a test that is fuzzed, ms. */
 export const FUZZ_LIMIT: number = 60_000 * FUZZ_FACTOR;
 
+/** For the property that a test tries next: called within the test, once for each. */
 export function runs<T>(count: number): Options<T> {
-  return { numRuns: Math.round(count * FUZZ_FACTOR) };
+  return nextProperty(Math.round(count * FUZZ_FACTOR));
 }
 
 /** What damage does to bytes: flipped bits, other bytes, parts taken out, doubled, set to zero, or cut off. */
@@ -77,9 +79,11 @@ export function damage(most = 3): fc.Arbitrary<Damage> {
 
 /**
  * Places to try out of [0, `length`): about `count` of them, spread evenly from a random one on, in `npm test`; every one
- * when the factor allows for as many.
+ * when the factor allows for as many. HOSTSPOOL_FUZZ_BYTE names a single one.
  */
 export function places(length: number, count: number): number[] {
+  const only = process.env.HOSTSPOOL_FUZZ_BYTE;
+  if (only !== undefined) return [Number(only)];
   const step = Math.max(1, Math.floor(length / (count * FUZZ_FACTOR)));
   const first = Math.floor(Math.random() * step);
   return Array.from({ length: Math.ceil((length - first) / step) }, (_, index) => first + index * step);

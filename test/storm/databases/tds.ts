@@ -29,10 +29,6 @@ export class TdsStormDatabase implements StormDatabase {
   static async start(directory: string, writers: number): Promise<TdsStormDatabase> {
     const args = ['--password', PASSWORD];
     const server = await TdsProcess.start({ directory: join(directory, 'tds'), args });
-    // However the harness ends, the double does not outlive it.
-    process.once('exit', () => {
-      if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
-    });
     const target = `127.0.0.1:${server.port}`;
     const links = await Promise.all(Array.from({ length: writers }, () => TcpProxy.listen({ target })));
     return new TdsStormDatabase(server, links);

@@ -42,6 +42,8 @@ const server = await TdsServer.listen({
 const control = await listenForControl(server, Number(values.control ?? 0));
 process.stdout.write(`${JSON.stringify({ port: server.port, control: (control.address() as AddressInfo).port })}\n`);
 
+// Whoever started it by process.ts has ended; by hand there is no channel.
+process.once('disconnect', () => process.exit(0));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, async () => {
     control.close();

@@ -1,4 +1,7 @@
-/** Starts the double as a process of its own and talks to its control port. */
+/**
+ * Starts the double as a process of its own and talks to its control port. It ends with whoever started it, however
+ * that one ends, by the channel between them; a Ctrl-C at the terminal does not reach it.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -43,10 +46,11 @@ export class TdsProcess implements AsyncDisposable {
     const { directory, args = [] } = this.#options;
     const given = ['--port', String(this.#port), '--control', String(this.#control), '--directory', directory, ...args];
     const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...given], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      detached: true,
     });
     this.#child = child;
-    const lines = createInterface({ input: child.stdout });
+    const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const line = await Promise.race([
       once(lines, 'line').then(([first]) => String(first)),
       once(child, 'exit').then(([code]) =>

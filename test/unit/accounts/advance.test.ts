@@ -190,6 +190,40 @@ describe('a hole in the log', () => {
     expect(gapsOf(advance(undefined, [received(3, { partition: 1, offset: 20 })], [hole]))).toEqual([[1, 2, null]]);
   });
 
+  it('explains what lies in it behind the last message of the run, though it begins before that one', () => {
+    // A person went back behind what was read, and the log let go of it, and of more, meanwhile.
+    const wide: LogHole = { ...hole, first_offset: 3, next_offset: 20 };
+    const account = accountOf(received(1, { offset: 9 }));
+    expect(gapsOf(advance(account, [received(5, { offset: 20 })], [wide]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    const opened = advance(account, [received(5, { partition: 1 })]);
+    expect(gapsOf(advance(opened, [], [wide]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    expect(gapsOf(advance(opened, [], [{ ...wide, next_offset: null }]))).toEqual([[2, 4, 'expired_in_kafka']]);
+    const upToIt = { ...wide, next_offset: 10 };
+    expect(gapsOf(advance(account, [received(5, { offset: 20 })], [upToIt]))).toEqual([[2, 4, null]]);
+  });
+
+  it('explains what no note does, on either side of what a late note explains', () => {
+    // Of more than a hundred notes the last come later than the samples behind what they tell of.
+    const account = accountOf(received(1, { offset: 9 }));
+    const told = [lost(2, 3), lost(6, 6)].map((note): AccountEvent => ({ ...note, origin: origin({ offset: 20 }) }));
+    const explained = [
+      [2, 3, 'spool_full'],
+      [4, 5, 'expired_in_kafka'],
+      [6, 6, 'spool_full'],
+      [7, 8, 'expired_in_kafka'],
+    ];
+    const all = advance(account, [...told, received(9, { offset: 20 })], [hole]);
+    expect(gapsOf(all)).toEqual(explained);
+    expect(advance(all, [...told, received(9, { offset: 20 })], [hole])).toBe(all);
+    const unexplained = advance(account, [...told, received(9, { partition: 1 })]);
+    expect(gapsOf(advance(unexplained, [], [hole]))).toEqual(explained);
+    const elsewhere = advance(undefined, [lost(2, 3), received(5, { partition: 1 })]);
+    expect(gapsOf(advance(elsewhere, [received(4, { offset: 20 })], [hole]))).toEqual([
+      [1, 1, 'expired_in_kafka'],
+      [2, 3, 'spool_full'],
+    ]);
+  });
+
   it('in a topic made anew lies after everything of the old one', () => {
     const recreated: LogHole = { ...hole, next_offset: null, reason: 'topic_recreated' };
     const account = accountOf(received(1, { offset: 9 }));

@@ -40,6 +40,16 @@ describe('the difference of two lists of gaps', () => {
     expect(gapDifference([gap], [gap, more])).toEqual({ gone: [], come: [more] });
     expect(gapDifference([gap, more], [gap])).toEqual({ gone: [more], come: [] });
   });
+
+  it('is made of any number of them', () => {
+    const many = Array.from({ length: 300_000 }, (_, n) => ({
+      first_seq: 2 * n + 2,
+      last_seq: 2 * n + 2,
+      reason: null,
+    }));
+    const one = { first_seq: 1, last_seq: 600_001, reason: 'spool_corrupt' };
+    expect(gapDifference(many, [one]).gone).toHaveLength(many.length);
+  });
 });
 
 describe('reasons', () => {

@@ -46,6 +46,12 @@ describe('the check of a log', () => {
     expect(check.judge(answer(9, [message(9)]))).toBe('same');
   });
 
+  it('asks again for what is there and had no room in the answer', () => {
+    const check = new LogCheck(known);
+    expect(check.judge({ ...answer(9, []), end: 12 })).toBe('undecided');
+    expect(check.position(10)).toBe(9);
+  });
+
   it('knows a log that ends before it, but not one that merely seemed to', () => {
     expect(new LogCheck(known).outOfRange('above')).toBe('other');
     const check = new LogCheck(known);

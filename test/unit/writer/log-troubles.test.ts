@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostspoolError } from '../../../src/lib/errors.ts';
-import { FakeHost, lost, sampleOf, WritingWorld } from './writing.ts';
+import type { StoredOffset } from '../../../src/sink/sink.ts';
+import { FakeHost, lost, sampleOf, TOPIC, WritingWorld } from './writing.ts';
 
 function sent(world: WritingWorld, samples: number, name = 'a'): FakeHost {
   const host = new FakeHost(world, name);
@@ -366,5 +367,31 @@ describe('two writers that believe to own one partition', () => {
       { partition_id: 0, epoch: 0, first_offset: 15, next_offset: 20, reason: 'expired_in_kafka' },
     ]);
     expect(world.reasons()).toEqual({ expired_in_kafka: 5 });
+  });
+});
+
+describe('a person who goes back and then past what was never read', () => {
+  it('leaves a record that explains the gap, though it begins before the last message of the run', async () => {
+    using world = new WritingWorld();
+    const host = sent(world, 10);
+    const { consumer } = world.start();
+    await world.untilLoaded();
+    consumer.revoke();
+    await world.clock.advance(1000);
+    for (let n = 0; n < 5; n++) host.send();
+    const reader = { group: world.settings.kafka.group, topic: TOPIC };
+    const reset = async (to: number, reason?: 'skipped_by_operator') => {
+      const stored = (await world.database.readOffsets(reader)).get(0) as StoredOffset;
+      const skip = { partition: 0, epoch: 0, first_offset: stored.next, next_offset: to, found_at: world.clock.now() };
+      const holes = reason === undefined ? [] : [{ ...skip, reason }];
+      expect(await world.database.resetOffsets(reader, [{ partition: 0, stored, next: to }], holes)).toEqual([]);
+    };
+    await reset(4);
+    await reset(15, 'skipped_by_operator');
+    consumer.assign([0]);
+    host.send();
+    await world.until(() => world.rows().length === 11, 'the last one was loaded');
+    expect(world.sums()).toEqual({ received: 11, lost: 5, missing: 0 });
+    expect(world.reasons()).toEqual({ skipped_by_operator: 5 });
   });
 });
