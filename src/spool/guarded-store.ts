@@ -109,25 +109,35 @@ export class GuardedStore {
   }
 
   /**
-   * Looks whether the file is still at its path. One that was deleted or moved away under the open connection is whole
-   * in it, so it is written out again; one that was replaced is left alone, and the tail file will tell at the next
-   * start what was in the one that is gone.
+   * Looks whether the file and its log are still at their paths. A file that was deleted or moved away under the open
+   * connection is whole in it, so it is written out again; one that was replaced is left alone, and the tail file will
+   * tell at the next start what was in the one that is gone. All that is in a log that is gone goes into the file, before
+   * a death takes it along.
    */
   watch(): void {
     const { log, files } = this.#options;
-    if (this.#store === undefined || this.#store.isInPlace()) return;
+    if (this.#store === undefined) return;
+    const isInPlace = this.#store.isInPlace();
+    if (isInPlace && this.#store.isLogInPlace()) return;
+    const path = isInPlace ? files.wal : files.database;
     if (!this.#displaced) {
       log.error(
-        { event: 'spool_displaced', path: files.database },
-        'the spool file was moved, deleted or replaced under the running agent',
+        { event: 'spool_displaced', path },
+        'a spool file was moved, deleted or replaced under the running agent',
       );
     }
     this.#displaced = true;
-    if (existsSync(files.database)) return;
-    const [restored] = this.attempt((store) => store.writeOut());
-    if (restored === undefined) return;
-    this.#release();
-    restored();
+    if (isInPlace) {
+      const [emptied] = this.attempt((store) => store.emptyLog());
+      if (emptied !== true) return;
+      this.#release();
+    } else {
+      if (existsSync(files.database)) return;
+      const [restored] = this.attempt((store) => store.writeOut());
+      if (restored === undefined) return;
+      this.#release();
+      restored();
+    }
     this.#displaced = false;
     log.info({ event: 'spool_restored', path: files.database }, 'the spool file was written out again');
   }
@@ -147,6 +157,7 @@ export class GuardedStore {
     const store = Store.open({ files, synchronous, ports });
     try {
       opened(store);
+      store.knowLog();
       permissions.secure();
       return store;
     } catch (error) {

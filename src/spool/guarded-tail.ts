@@ -3,6 +3,7 @@
  * noted as not exact. So a failure is logged once and nothing else; the next upkeep tries to open it again.
  */
 import { asError } from '../lib/errors.ts';
+import { FileIdentity } from '../lib/file-identity.ts';
 import type { Log } from '../lib/log.ts';
 import { faultOf } from './faults.ts';
 import { type RunTail, Tail } from './tail.ts';
@@ -17,6 +18,7 @@ export interface GuardedTailOptions {
 export class GuardedTail {
   readonly #options: GuardedTailOptions;
   #tail: Tail | undefined;
+  #identity: FileIdentity | undefined;
   #earlier: readonly RunTail[] = [];
   #kept: readonly RunTail[] = [];
   #failing = false;
@@ -44,19 +46,19 @@ export class GuardedTail {
     const { path, bootId, mode } = this.#options;
     this.#attempt(() => {
       this.#tail = Tail.open(path, bootId, mode);
+      this.#identity = FileIdentity.of(path);
       this.#earlier = this.#tail.runs();
       this.#tail.hold(process.pid);
     });
     return this.#tail !== undefined;
   }
 
-  /** `kept`: the earlier runs that the spool has not done with. */
-  begin(runId: string, committed: boolean, kept: ReadonlySet<string>): void {
-    this.#attempt(() => this.#tail?.begin(runId, committed, kept));
-    if (committed) this.#settled(kept);
+  /** The run is about to begin: what the file holds stays until `settle`. */
+  begin(runId: string): void {
+    this.#attempt(() => this.#tail?.begin(runId));
   }
 
-  /** What the file held is in the spool now. */
+  /** What the file held is in the spool now. `kept`: the earlier runs that the spool has not done with. */
   settle(seq: number, kept: ReadonlySet<string>): void {
     this.#attempt(() => this.#tail?.settle(seq, kept));
     this.#settled(kept);
@@ -83,6 +85,14 @@ export class GuardedTail {
   /** The samples up to this number are acknowledged, though the spool may have the last of them still. */
   acknowledged(seq: number): void {
     this.#attempt(() => this.#tail?.acknowledged(seq));
+  }
+
+  /** Lets a file go that is no longer at its path: at the next start nothing of it would be found. */
+  watch(): void {
+    const { path, log } = this.#options;
+    if (this.#tail === undefined || (this.#identity?.isAt(path) ?? true)) return;
+    log.warn({ event: 'spool_tail_displaced', path }, 'the tail file was moved, deleted or replaced; it is made again');
+    this.#attempt(() => this.close());
   }
 
   close(): void {

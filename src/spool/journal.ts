@@ -105,17 +105,18 @@ export class Journal {
   open(): void {
     const { tail, spool, ports } = this.#options;
     this.#guard.open();
-    const begun = this.write();
+    // First the tail file: of a run without a tail it could not be told that it took no sample.
+    if (spool.purpose === 'agent') tail.begin(this.runId);
     ports.reached('open:begun');
-    if (spool.purpose === 'agent') tail.begin(this.runId, begun, this.#runsBefore);
+    this.write();
     ports.reached('open:settled');
   }
 
-  /** The tail file was opened late: what it holds of earlier runs is settled with the next write. */
+  /** The tail file was opened late, or is another: what it holds of earlier runs is settled with the next write. */
   reopenTail(): void {
     const { tail } = this.#options;
     if (tail.isOpen || !tail.open()) return;
-    tail.begin(this.runId, false, this.#runsBefore);
+    tail.begin(this.runId);
     this.#begun = false;
   }
 
@@ -218,7 +219,10 @@ export class Journal {
   }
 
   watch(): void {
+    const { tail, spool } = this.#options;
     this.#guard.watch();
+    tail.watch();
+    if (spool.purpose === 'agent') this.reopenTail();
   }
 
   close(): void {

@@ -1,9 +1,8 @@
 /**
  * The pages of a damaged spool: the database file overlaid with its write-ahead log.
  *
- * Of each page there may be several images; they are given newest first, up to and including the first that is known
- * to be what was written. The file's own image has no checksum and is the last resort. Page size and encoding are ours
- * and fixed, so nothing depends on the file's header.
+ * Of each page there may be several images; they are given newest first. The file's own image has no checksum and is
+ * the last resort. Page size and encoding are ours and fixed, so nothing depends on the file's header.
  *
  * **Free pages** hold rows that were deleted, and are left out where it is certain that they are free. There are two
  * witnesses: the list of free pages, heard if it is consistent from end to end, and the pointer map, heard if that page
@@ -52,6 +51,11 @@ export class PageSource {
     this.#wal = Wal.read(walFile);
     this.#filePages = Math.ceil(file.size / PAGE_SIZE);
     this.#listedFree = this.#readFreeList();
+  }
+
+  /** Whether a part of the log is missing. */
+  get isLogBroken(): boolean {
+    return this.#wal.broken;
   }
 
   /** Numbers of all pages that there is an image of. */

@@ -4,8 +4,8 @@
  * A run that did not end in order is ended by the next start. How far it came is the greater of what the spool and
  * the tail file know of it; what the tail file knows and the spool has not is lost with the process. That is certain
  * if the tail was written in this boot and both of its slots can be read; after a power cut, or where the file is
- * damaged, it may be short, and the note says so. All of it, and the beginning of the new run, is one transaction; only
- * then is the tail file taken over by the new run.
+ * damaged, it may be short, and the note says so. All of it, and the beginning of the new run, is one transaction;
+ * before it the new run gets a tail behind theirs, and only after it is the tail file taken over by the new run.
  *
  *   runs row   tail   meaning                                            noted
  *   open       = max  died between two samples                           run_ended

@@ -319,8 +319,10 @@ export class Spool {
     if (!journal.begun || !journal.owed.isEmpty) journal.write();
     if (purpose === 'agent') this.#trimmer.expire();
     const [given = 0] = journal.read((store) => {
-      // First the tail file: a tail without its run would be taken for a spool that is gone.
-      if (journal.begun && this.#tail.isOpen) forgetRuns(store, (lasting, done) => this.#tail.keep(lasting, done));
+      // First the tail file: a tail without its run would be taken for a spool that is gone. A drain leaves it as it is.
+      if (purpose === 'agent' && journal.begun && this.#tail.isOpen) {
+        forgetRuns(store, (lasting, done) => this.#tail.keep(lasting, done));
+      }
       const bytes = this.#bounds.low ? 0 : giveBack(store, clock);
       checkpoint(store, bytes);
       this.#bounds.measure(store);

@@ -95,6 +95,7 @@ export class Store {
   readonly #files: SpoolFiles;
   readonly #synchronous: 'full' | 'normal';
   readonly #identity: FileIdentity | undefined;
+  #logIdentity: FileIdentity | undefined;
 
   readonly insert: SqliteStatement<[Buffer, number, Buffer, number, number, number, string]>;
   readonly after: SqliteStatement<[number], SampleRow>;
@@ -274,6 +275,22 @@ export class Store {
   /** Whether the file at the spool's path is still the one that is open: somebody may have moved or deleted it. */
   isInPlace(): boolean {
     return this.#identity?.isAt(this.#files.database) ?? false;
+  }
+
+  /** Takes the log at its path for the one that is open. After the first use, with which SQLite makes it. */
+  knowLog(): void {
+    this.#logIdentity = FileIdentity.of(this.#files.wal);
+  }
+
+  /** Whether the log at its path is still that one; SQLite keeps it while the file is open. */
+  isLogInPlace(): boolean {
+    return this.#logIdentity?.isAt(this.#files.wal) ?? true;
+  }
+
+  /** Moves all of the log into the file; answers whether nothing is left in it: someone may be reading. */
+  emptyLog(): boolean {
+    const [result] = this.database.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    return result?.busy === 0;
   }
 
   /**

@@ -12,7 +12,7 @@
  *
  * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. Pairs before that of
  * the running one are of earlier runs: should the spool's file be destroyed, nothing else knows how far they came, and
- * of which all was told. And a run whose beginning could not be committed, on a full disk, takes the pair behind all
+ * of which all was told. And a run whose beginning is not committed, for long on a full disk, takes the pair behind all
  * others, until a commit has taken their tails over.
  *
  *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
@@ -161,20 +161,13 @@ export class Tail {
     writeSync(this.#file, record, 0, record.length, PID_AT);
   }
 
-  /**
-   * Begins a run. Committed: of those that the file holds only the `kept` stay. Not committed: behind all of them, whose
-   * tails stay until `settle`.
-   */
-  begin(runId: string, committed: boolean, kept: ReadonlySet<string> = NONE): void {
+  /** Begins a run: behind all others, whose tails stay until `settle`. */
+  begin(runId: string): void {
     this.#slot.writeUInt32BE(SLOT_MAGIC, 0);
     this.#slot.writeUInt32BE(0, 4);
     this.#slot.writeUInt32BE(this.#boot, 8);
     this.#slot.writeUInt32BE(0, ACKED_AT);
     uuidToBytes(runId).copy(this.#slot, 16);
-    if (committed) {
-      this.settle(0, kept);
-      return;
-    }
     this.#pair = Math.min(this.#pairsUsed(), PAIRS - 1);
     this.write(0);
     this.write(0);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryBytes } from '../../../src/spool/bytes.ts';
 import { PageSource } from '../../../src/spool/pages.ts';
@@ -6,6 +6,7 @@ import { salvage } from '../../../src/spool/salvage.ts';
 import { PAGE_SIZE } from '../../../src/spool/schema.ts';
 import { Wal } from '../../../src/spool/wal.ts';
 import { BusySpool, contentOf, type SpoolContent } from '../../support/damaged-spool.ts';
+import { appendSamples, LiveSpool } from '../../support/live-spool.ts';
 
 const FRAME = PAGE_SIZE + 24;
 const SAMPLES = 200;
@@ -108,6 +109,31 @@ describe('the write-ahead log', () => {
     for (const size of [0, 31, 32, 40, 32 + FRAME * 10, 32 + FRAME * 10 + 900, log.length - 1]) {
       const lost = missing(file, log.subarray(0, size));
       expect(lost.length > 0).toBe(size < log.length - 1);
+    }
+  });
+
+  it('costs no sample that waits when a power cut takes one of the frames that did not wait for the disk', () => {
+    const live = new LiveSpool();
+    try {
+      const agent = live.open({ synchronous: 'full' });
+      for (let count = 0; count < 100; count++) appendSamples(agent, 1, `"${'x'.repeat(300 + ((count * 37) % 500))}"`);
+      for (let batch = 0; batch < 12; batch++) {
+        const durable = (statSync(`${live.path}-wal`).size - 32) / FRAME;
+        // SQLite moves what is left in a page to its neighbour.
+        agent.acknowledge(agent.read({ samples: 3 + ((batch * 5) % 11), bytes: 1e6 }).at(-1)?.id ?? 0, []);
+        const waiting = live.stored().map(({ id }) => id);
+        const main = readFileSync(live.path);
+        const wal = readFileSync(`${live.path}-wal`);
+        expect((wal.length - 32) / FRAME).toBeGreaterThan(durable);
+        for (let frame = durable; frame < (wal.length - 32) / FRAME; frame++) {
+          const torn = Buffer.from(wal).fill(0, 32 + frame * FRAME, 32 + (frame + 1) * FRAME);
+          const found = idsFrom(main, torn);
+          const gone = waiting.filter((id) => !found.has(id));
+          expect(gone, `batch ${batch}, frame ${frame - durable}`).toEqual([]);
+        }
+      }
+    } finally {
+      live.remove();
     }
   });
 

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
@@ -220,6 +220,58 @@ describe('a spool', () => {
   });
 });
 
+describe('a spool whose log is deleted under it', () => {
+  /** A copy of what lies in the directory, opened: what the next process finds after a death. */
+  function afterDeath(): Spool {
+    const next = join(fixture.directory, 'next.db');
+    for (const suffix of ['.db', '.db-wal', '.seq']) {
+      const from = fixture.path.replace('.db', suffix);
+      if (existsSync(from)) copyFileSync(from, next.replace('.db', suffix));
+    }
+    return fixture.open({ path: next });
+  }
+
+  it('has everything in its file again, and goes on with a new log', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    rmSync(`${fixture.path}-wal`);
+    fixture.clock.pass(1000);
+    appendSamples(spool, 2);
+    expect(fixture.seqs()).toEqual([1, 2, 3, 4, 5]);
+    expect(fixture.events('error')).toEqual(['spool_displaced']);
+    expect(spool.read(ALL)).toHaveLength(5);
+    const next = afterDeath();
+    expect(next.read(ALL).map(({ identity }) => identity.seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(notesOf(next)).toMatchObject([{ kind: 'run_ended', run_id: spool.runId, last_seq: 5 }]);
+  });
+});
+
+describe('a spool whose every file is deleted under it', () => {
+  it('goes on in new ones, and its end is certain when it dies', () => {
+    const earlier = fixture.open();
+    appendSamples(earlier, 2);
+    earlier.close(true);
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    for (const name of readdirSync(fixture.directory)) rmSync(join(fixture.directory, name));
+    fixture.clock.pass(1000);
+    appendSamples(spool, 2);
+    fixture.ports.at = (step) => {
+      if (step === 'append:tail') throw new Died();
+    };
+    expect(() => appendSamples(spool, 1)).toThrow(Died);
+    fixture.ports.at = () => {};
+    spool.close(false);
+    const next = fixture.open();
+    expect(fixture.seqs()).toEqual([1, 2, 1, 2, 3, 4, 5]);
+    expect(notesOf(next)).toEqual([
+      { kind: 'run_ended', run_id: earlier.runId, last_seq: 2, clean: true },
+      { kind: 'lost', run_id: spool.runId, first_seq: 6, last_seq: 6, reason: 'crash' },
+      { kind: 'run_ended', run_id: spool.runId, last_seq: 6, clean: false },
+    ]);
+  });
+});
+
 describe('a run that died', () => {
   it('loses the sample that was taken and not stored, on record', () => {
     const first = fixture.open();
@@ -238,6 +290,21 @@ describe('a run that died', () => {
     second.close(false);
     expect(notesOf(fixture.open())).toHaveLength(2);
   });
+
+  it.each(['open:locked', 'open:begun', 'write:before-commit', 'write:committed', 'open:settled'])(
+    'in its start, at %s, leaves no note, since it certainly took no sample',
+    (deadly) => {
+      const first = fixture.open();
+      appendSamples(first, 2);
+      first.close(false);
+      fixture.ports.at = (step) => {
+        if (step === deadly) throw new Died();
+      };
+      expect(() => fixture.open()).toThrow(Died);
+      fixture.ports.at = () => {};
+      expect(notesOf(fixture.open())).toEqual([{ kind: 'run_ended', run_id: first.runId, last_seq: 2, clean: false }]);
+    },
+  );
 
   it('is not certain of its end after a power cut', () => {
     const first = fixture.open();
@@ -362,5 +429,29 @@ describe('a drain', () => {
     expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: 'unclean' }]);
     const agent = fixture.open();
     expect([agent.depth, notesOf(agent).length]).toEqual([0, 1]);
+  });
+
+  it('leaves no run to be taken for lost by the next agent, once all of it is delivered', () => {
+    const dead = fixture.open();
+    appendSamples(dead, 3);
+    dead.close(false);
+    // Its end is told by none of a hundred runs, so that its row is the oldest of those to be forgotten.
+    for (let run = 0; run < 102; run++) {
+      const spool = fixture.open();
+      const told = spool.notes(1000).filter(({ note }) => note.run_id !== dead.runId);
+      appendSamples(spool, 1);
+      spool.acknowledge(
+        spool.read(ALL).at(-1)?.id ?? 0,
+        told.map(({ id }) => id),
+      );
+      spool.maintain();
+      spool.close(true);
+    }
+    const drain = fixture.open({ purpose: 'drain' });
+    deliverNotes(drain, 0);
+    drain.maintain();
+    drain.close(true);
+    const agent = fixture.open();
+    expect([notesOf(agent), fixture.losses()]).toEqual([[], {}]);
   });
 });

@@ -29,7 +29,8 @@ describe('the tail file', () => {
   it('is made whole, and is only overwritten after', () => {
     const tail = open();
     expect(statSync(path)).toMatchObject({ size: 4096, blocks: 8 });
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     for (let seq = 1; seq <= 1000; seq++) tail.write(seq);
     expect(statSync(path).size).toBe(4096);
     tail.close();
@@ -38,7 +39,8 @@ describe('the tail file', () => {
   it('says how far the run came', () => {
     const runId = uuids.next();
     const tail = open();
-    tail.begin(runId, true);
+    tail.begin(runId);
+    tail.settle(0);
     for (const seq of [1, 2, 3]) tail.write(seq);
     tail.close();
     const tailOfIt = { runId, seq: 3, acked: 0, begun: true, told: false, thisBoot: true, whole: true };
@@ -48,13 +50,15 @@ describe('the tail file', () => {
 
   it('says what is acknowledged, also while the next number is taken, and nothing of it to the next run', () => {
     const tail = open();
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     for (const seq of [1, 2]) tail.write(seq);
     tail.acknowledged(2);
     expect(found()).toMatchObject([{ seq: 2, acked: 2 }]);
     tail.write(3);
     expect(found()).toMatchObject([{ seq: 3, acked: 2 }]);
-    tail.begin(uuids.next(), true);
+    tail.begin(uuids.next());
+    tail.settle(0);
     tail.close();
     expect(found()).toMatchObject([{ seq: 0, acked: 0 }]);
   });
@@ -62,7 +66,8 @@ describe('the tail file', () => {
   it('still knows the number before when one of its slots is torn', () => {
     const runId = uuids.next();
     const tail = open();
-    tail.begin(runId, true);
+    tail.begin(runId);
+    tail.settle(0);
     for (const seq of [1, 2, 3, 4]) tail.write(seq);
     tail.close();
     const whole = readFileSync(path);
@@ -87,7 +92,7 @@ describe('the tail file', () => {
       [second, 7],
     ] as const) {
       const tail = open();
-      tail.begin(runId, false);
+      tail.begin(runId);
       tail.write(last);
       tail.close();
     }
@@ -96,7 +101,7 @@ describe('the tail file', () => {
       [second, 7, false],
     ]);
     const tail = open();
-    tail.begin(third, false);
+    tail.begin(third);
     tail.write(2);
     tail.settle(2);
     tail.write(3);
@@ -108,7 +113,7 @@ describe('the tail file', () => {
     const last = uuids.next();
     for (const runId of [...Array.from({ length: 40 }, () => uuids.next()), last]) {
       const tail = open();
-      tail.begin(runId, false);
+      tail.begin(runId);
       tail.write(9);
       tail.close();
     }
@@ -143,7 +148,8 @@ describe('the tail file', () => {
     const kept = new Set<string>();
     for (const [index, runId] of runs.entries()) {
       const tail = open();
-      tail.begin(runId, true, kept);
+      tail.begin(runId);
+      tail.settle(0, kept);
       for (let seq = 1; seq <= index + 1; seq++) tail.write(seq);
       tail.close();
       if (index % 2 === 0 || index > 20) kept.add(runId);
@@ -161,11 +167,14 @@ describe('the tail file', () => {
   it('drops the earlier runs that it is told to, and goes on with the current one', () => {
     const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
     const tail = open();
-    tail.begin(first, true);
+    tail.begin(first);
+    tail.settle(0);
     tail.write(7);
-    tail.begin(second, true, new Set([first]));
+    tail.begin(second);
+    tail.settle(0, new Set([first]));
     tail.write(8);
-    tail.begin(third, true, new Set([first, second]));
+    tail.begin(third);
+    tail.settle(0, new Set([first, second]));
     tail.write(9);
     tail.keep(new Set([second]), new Set());
     tail.write(10);
@@ -181,7 +190,8 @@ describe('the tail file', () => {
     const told = new Set(runs.slice(4, 8));
     for (const runId of runs) {
       const tail = open();
-      tail.begin(runId, true, new Set(runs));
+      tail.begin(runId);
+      tail.settle(0, new Set(runs));
       tail.write(1);
       if (runId === runs[15]) tail.keep(new Set(runs), told);
       tail.close();
@@ -190,7 +200,8 @@ describe('the tail file', () => {
     expect(kept).toHaveLength(25);
     expect(kept.map(({ runId }) => runId)).toEqual(runs.filter((runId) => !told.has(runId)).slice(-25));
     const few = open();
-    few.begin(uuids.next(), true, new Set(runs.slice(-3)));
+    few.begin(uuids.next());
+    few.settle(0, new Set(runs.slice(-3)));
     few.keep(new Set(runs.slice(-3)), new Set([runs.at(-2) as string]));
     few.close();
     expect(found().map((tail) => tail.told)).toEqual([false, true, false, false]);
@@ -199,11 +210,13 @@ describe('the tail file', () => {
   it('puts a run whose beginning is not committed behind those that are kept', () => {
     const [first, second, third] = [uuids.next(), uuids.next(), uuids.next()];
     const tail = open();
-    tail.begin(first, true);
+    tail.begin(first);
+    tail.settle(0);
     tail.write(7);
-    tail.begin(second, true, new Set([first]));
+    tail.begin(second);
+    tail.settle(0, new Set([first]));
     tail.write(8);
-    tail.begin(third, false);
+    tail.begin(third);
     tail.write(1);
     tail.close();
     expect(found().map(({ runId, seq, begun }) => [runId, seq, begun])).toEqual([
