@@ -19,6 +19,7 @@ import { Notes } from './notes.ts';
 import type { SpooledSample } from './outlet.ts';
 import { Owed } from './owed.ts';
 import type { SpoolPorts } from './ports.ts';
+import { isSetAside } from './quarantine.ts';
 import { beginRun, endRun, settleEarlierRuns } from './runs.ts';
 import { parseShippingState, type ShippingState } from './shipping-state.ts';
 import type { SpoolOptions } from './spool-options.ts';
@@ -285,7 +286,7 @@ export class Journal {
     const current = purpose === 'agent' ? this.runId : undefined;
     const tails = [...tail.kept, ...tail.earlier];
     const settlement = { tails, current, bootId: clock.bootId(), hostname, at, log };
-    const deleted = settleEarlierRuns(store, notes, settlement);
+    const deleted = isSetAside(spool.path) ? 0 : settleEarlierRuns(store, notes, settlement);
     this.#runsBefore = new Set(store.runs().map(({ run_id }) => uuidFromBytes(run_id)));
     store.setState.run('spool_id', this.#id);
     store.reserveIds(this.contents.lastId);

@@ -15,7 +15,8 @@
  *
  * **Files set aside** are evidence for a person, and the only copy of what could not be carried over on a full disk.
  * The newest always stays; older ones only while there are at most three in all, of at most 512 MiB together, so that
- * a disk that damages files again and again does not fill itself with them.
+ * a disk that damages files again and again does not fill itself with them. All that is to be told of their runs the new
+ * spool tells: who drains one wants its samples, and nothing else.
  */
 import { closeSync, existsSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -27,6 +28,12 @@ const MOST_KEPT_BYTES = 512 * 1024 * 1024;
 
 /** The path's suffixes of what a time makes: year to millisecond in UTC, and a number if that is taken. */
 const TIME = String.raw`\d{8}T\d{9}Z(?:-\d+)?`;
+const SET_ASIDE = new RegExp(`\\.corrupt-${TIME}$`);
+
+/** Whether it is the path of a damaged spool that was set aside. */
+export function isSetAside(path: string): boolean {
+  return SET_ASIDE.test(path);
+}
 
 /** Where the new file is built. */
 export function buildingPath(path: string): string {

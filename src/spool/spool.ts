@@ -31,6 +31,7 @@ import type { PendingNote } from './notes.ts';
 import { Outlet, type ReadLimits, type SpooledSample } from './outlet.ts';
 import { Permissions } from './permissions.ts';
 import { type SpoolPorts, systemPorts } from './ports.ts';
+import { isSetAside } from './quarantine.ts';
 import { openingError, refuseForeign } from './refusal.ts';
 import { Reserve } from './reserve.ts';
 import { forgetRuns } from './runs.ts';
@@ -230,9 +231,9 @@ export class Spool {
     this.#outlet.spare();
   }
 
-  /** The oldest notes; they don't change until `acknowledge` or `release`. */
+  /** The oldest notes; they don't change until `acknowledge` or `release`. None of a spool that was set aside. */
   notes(limit: number): readonly PendingNote[] {
-    return this.#outlet.notes(limit);
+    return isSetAside(this.#options.path) ? [] : this.#outlet.notes(limit);
   }
 
   /**

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readdirSync, renameSync, rmSync, statSync } f
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
-import type { Spool } from '../../../src/spool/spool.ts';
+import type { Spool, SpooledSample } from '../../../src/spool/spool.ts';
 import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const ALL = { samples: 10_000, bytes: 1e9 };
@@ -429,6 +429,18 @@ describe('a drain', () => {
     expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: 'unclean' }]);
     const agent = fixture.open();
     expect([agent.depth, notesOf(agent).length]).toEqual([0, 1]);
+  });
+
+  it('of a spool that was set aside hands out its samples, and says nothing of runs that another spool tells of', () => {
+    const agent = fixture.open();
+    appendSamples(agent, 3);
+    const path = `${fixture.path}.corrupt-20260102T030405006Z`;
+    for (const suffix of ['', '-wal']) copyFileSync(`${fixture.path}${suffix}`, `${path}${suffix}`);
+    const drain = fixture.open({ purpose: 'drain', path });
+    expect(drain.read(ALL).map(({ identity }) => identity.run_id)).toEqual(Array(3).fill(agent.runId));
+    drain.refuse(drain.read(ALL)[0] as SpooledSample, 'refused_by_kafka');
+    expect(notesOf(drain)).toEqual([]);
+    expect(fixture.query('SELECT ended FROM runs')).toEqual([{ ended: null }]);
   });
 
   it('leaves no run to be taken for lost by the next agent, once all of it is delivered', () => {
