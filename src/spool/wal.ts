@@ -177,8 +177,12 @@ function readHeads(source: ByteSource, orders: readonly Order[], seed: Pair): Fr
   return heads;
 }
 
-/** The salts of a log whose header is lost: the first that two frames in a row agree on, for the newest lie first. */
-function guessSalts(heads: readonly FrameHead[]): Pair | undefined {
+/**
+ * The salts of a log whose header is lost: the first that two frames in a row agree on, for the newest lie first. Not of
+ * what is no frame: a log that was cut off under a process that writes on begins with nothing but zeros.
+ */
+function guessSalts(all: readonly FrameHead[]): Pair | undefined {
+  const heads = all.filter(({ page }) => page > 0);
   const agreed = heads.find((head, index) => {
     const next = heads[index + 1];
     return next !== undefined && same(head.salts, next.salts);

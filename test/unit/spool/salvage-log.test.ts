@@ -105,6 +105,16 @@ describe('the write-ahead log', () => {
     expect(read(damaged).broken).toBe(true);
   });
 
+  it('is read behind what was cut off under a process that wrote on', () => {
+    const cut = 32 + FRAME * Math.floor(frames / 2);
+    const zeros = Buffer.from(log).fill(0, 0, cut);
+    const from = Math.floor(frames / 2);
+    const indexes = [...read(zeros).pages].flatMap((page) => read(zeros).frames(page).map(({ index }) => index));
+    expect(Math.min(...indexes)).toBe(from);
+    expect(Math.max(...indexes)).toBe(frames - 1);
+    expect(read(zeros).rest).toEqual({ from: 32, hidesCommits: true });
+  });
+
   it('is read up to where it was cut', () => {
     for (const size of [0, 31, 32, 40, 32 + FRAME * 10, 32 + FRAME * 10 + 900, log.length - 1]) {
       const lost = missing(file, log.subarray(0, size));
