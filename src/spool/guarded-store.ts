@@ -168,8 +168,8 @@ export class GuardedStore {
 
   /**
    * SQLite drops silently what lies behind a damaged frame of the log; the recovery finds most of it. Where that can't
-   * be, SQLite goes on from the damage, and what it does not come to is cut off: it would pass for newer than what is
-   * written next. After a death only: a spool that was closed in order has no log.
+   * be, SQLite goes on from the damage, and what it does not come to is made void: it would pass for newer than what
+   * is written next. After a death only: a spool that was closed in order has no log.
    */
   #checkLog(): void {
     const { files, log } = this.#options;
@@ -182,11 +182,11 @@ export class GuardedStore {
     }
     if (rest.hidesCommits) {
       log.error(
-        { event: 'spool_log_cut', path: wal, bytes: rest.from },
+        { event: 'spool_log_cut', path: wal, frames: rest.to - rest.from },
         'the spool goes on without what lay behind the damage in its log',
       );
     }
-    Wal.cutRest(wal, rest);
+    Wal.voidRest(wal, rest);
   }
 
   #release(): void {

@@ -16,9 +16,9 @@
  *
  * Where SQLite stops at a bad frame it also writes on, with the same salts: what lay behind is overwritten bit by bit,
  * and the rest of it can't be told from newer frames behind a damaged one. So before SQLite writes to a log after a
- * death, its rest is to be cut off (`cutRest`).
+ * death, its rest is to be made void (`voidRest`). The file keeps its size: on a full disk that is all the room there is.
  */
-import { closeSync, fsyncSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { errorCode } from '../lib/errors.ts';
 import { type ByteSource, FileBytes } from './bytes.ts';
 import { PAGE_SIZE } from './schema.ts';
@@ -40,8 +40,9 @@ interface Pair {
 
 /** What SQLite does not come to. */
 export interface Rest {
-  /** Where in the log it begins, bytes. */
+  /** Its frames in the log. */
   readonly from: number;
+  readonly to: number;
   /** Whether there is a whole commit in it. */
   readonly hidesCommits: boolean;
 }
@@ -89,7 +90,7 @@ export class Wal {
     const readable = headerIntact ? heads.slice(0, firstBad < 0 ? heads.length : firstBad) : [];
     const read = readable.findLastIndex(({ commit }) => commit > 0) + 1;
     const hidesCommits = broken && lastCommit >= 0;
-    this.rest = read < heads.length ? { from: HEADER + read * FRAME, hidesCommits } : undefined;
+    this.rest = read < heads.length ? { from: read, to: heads.length, hidesCommits } : undefined;
     this.sound = headerIntact && lastCommit === heads.length - 1 && !broken;
     this.databasePages = heads[lastCommit]?.commit;
   }
@@ -128,11 +129,12 @@ export class Wal {
     }
   }
 
-  /** Cuts it off. The spool's lock is the caller's; throws what the system says. */
-  static cutRest(path: string, { from }: Rest): void {
+  /** Makes its frames such that nobody takes them for any. The spool's lock is the caller's; throws what the system says. */
+  static voidRest(path: string, { from, to }: Rest): void {
+    const nothing = Buffer.alloc(FRAME_HEADER);
     const file = openSync(path, 'r+');
     try {
-      ftruncateSync(file, from);
+      for (let index = from; index < to; index++) writeSync(file, nothing, 0, FRAME_HEADER, HEADER + index * FRAME);
       fsyncSync(file);
     } finally {
       closeSync(file);

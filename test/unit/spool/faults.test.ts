@@ -392,7 +392,10 @@ describe('a damaged log', () => {
     fixture.ports.recover = () => {
       throw faultWith('ENOSPC');
     };
+    const { size } = statSync(`${path}-wal`);
     const spool = fixture.open({ path });
+    // The room that the log has is all that a full disk leaves.
+    expect(statSync(`${path}-wal`).size).toBe(size);
     fixture.ports.recover = recover;
     appendSamples(spool, 10, `{"pad":"${'x'.repeat(700)}"}`);
     const kept = fixture.stored();

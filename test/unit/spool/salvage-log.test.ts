@@ -90,13 +90,17 @@ describe('the write-ahead log', () => {
       (frame) => log.readUInt32BE(32 + frame * FRAME + 4) > 0,
     );
     const [before, damagedOne] = commits.slice(-3) as [number, number];
-    const from = 32 + (before + 1) * FRAME;
+    const from = before + 1;
     expect(read(log).rest).toBeUndefined();
     const damaged = Buffer.from(log);
     damaged.writeUInt8(0xaa ^ damaged.readUInt8(32 + damagedOne * FRAME + 100), 32 + damagedOne * FRAME + 100);
-    expect(read(damaged).rest).toEqual({ from, hidesCommits: true });
-    expect(read(log.subarray(0, 32 + damagedOne * FRAME + 100)).rest).toEqual({ from, hidesCommits: false });
-    expect(read(log.subarray(0, from)).rest).toBeUndefined();
+    expect(read(damaged).rest).toEqual({ from, to: frames, hidesCommits: true });
+    expect(read(log.subarray(0, 32 + damagedOne * FRAME + 100)).rest).toEqual({
+      from,
+      to: damagedOne + 1,
+      hidesCommits: false,
+    });
+    expect(read(log.subarray(0, 32 + from * FRAME)).rest).toBeUndefined();
   });
 
   it('is read without its header', () => {
@@ -109,10 +113,14 @@ describe('the write-ahead log', () => {
     const cut = 32 + FRAME * Math.floor(frames / 2);
     const zeros = Buffer.from(log).fill(0, 0, cut);
     const from = Math.floor(frames / 2);
-    const indexes = [...read(zeros).pages].flatMap((page) => read(zeros).frames(page).map(({ index }) => index));
+    const indexes = [...read(zeros).pages].flatMap((page) =>
+      read(zeros)
+        .frames(page)
+        .map(({ index }) => index),
+    );
     expect(Math.min(...indexes)).toBe(from);
     expect(Math.max(...indexes)).toBe(frames - 1);
-    expect(read(zeros).rest).toEqual({ from: 32, hidesCommits: true });
+    expect(read(zeros).rest).toEqual({ from: 0, to: frames, hidesCommits: true });
   });
 
   it('is read up to where it was cut', () => {
