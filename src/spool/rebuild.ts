@@ -172,12 +172,16 @@ export class Rebuild {
     const insert = this.#database.prepare<[StoredNote & { readonly place: number | null }]>(
       `INSERT INTO notes VALUES ($place, $kind, $run_id, $first_seq, $last_seq, $reason, $exact, $clean, $created_at)`,
     );
-    const taken = new Set<number>();
     const notes = this.#evidence.notes();
+    // Of two that claim one id the later comes behind all others: an id given before may be that of one yet to come.
+    const displaced: StoredNote[] = [];
+    const taken = new Set<number>();
     for (const note of notes) {
-      insert.run({ ...note, place: taken.has(note.id) ? null : note.id });
+      if (taken.has(note.id)) displaced.push(note);
+      else insert.run({ ...note, place: note.id });
       taken.add(note.id);
     }
+    for (const note of displaced) insert.run({ ...note, place: null });
     return notes.length;
   }
 

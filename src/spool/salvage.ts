@@ -10,8 +10,8 @@
  *                                        yes: its rows, and on to the next page
  *                                        no:  its rows, and if anything is wrong with it those of the next older image
  *
- * Where a part of the log is missing, the samples and notes of all older images as well: SQLite moves rows from page to
- * page when it deletes others, and the page that got them may be the one that is missing.
+ * Where a part of the log is missing, the samples of all older images as well: SQLite moves rows from page to page when
+ * it deletes others, and the page that got them may be the one that is missing.
  *
  * What an older image adds may have been deleted since, because it was acknowledged or evicted. Sending it once more
  * does no harm: the writer knows a sample by its event_id, and one that arrives outranks the note that it is lost.
@@ -49,7 +49,7 @@ export function* salvage(pages: PageSource, progress: SalvageProgress): Generato
     for (const image of pages.images(page)) {
       images++;
       const found = new LeafReader(pages, page, image);
-      for (const row of found.rows()) if (!known || row.table === 'samples' || row.table === 'notes') yield row;
+      for (const row of found.rows()) if (!known || row.table === 'samples') yield row;
       if (images === 1) whole = found.whole;
       known ||= found.whole && image.sound;
       if (known && !pages.isLogBroken) break;

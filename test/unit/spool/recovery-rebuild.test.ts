@@ -131,6 +131,17 @@ describe('a rebuilt spool', () => {
     for (let seq = 1; seq <= 6; seq++) expect(isNoted(notes, runId(3), seq)).toBe(true);
   });
 
+  it('has both of two notes that claim one id, whatever ids others have', () => {
+    rebuild([lost(5, 1, 1, 4), lost(5, 1, 1, 7), lost(6, 2, 1, 3), lost(5, 3, 1, 2)]);
+    const notes = all<{ id: number; last_seq: number }>('SELECT id, last_seq FROM notes ORDER BY id');
+    expect(notes.map(({ id, last_seq }) => [id, last_seq])).toEqual([
+      [5, 4],
+      [6, 3],
+      [7, 7],
+      [8, 2],
+    ]);
+  });
+
   it('notes nothing of what the tail file has as told, whatever else contradicts', () => {
     const rows = [run(1, { last_seq: 9, acked_seq: 7 }), run(1, { last_seq: 4, acked_seq: 4 }), sample(5, 2, 3)];
     const tails = [
