@@ -63,6 +63,8 @@ export class Spool {
   readonly #outlet: Outlet;
   readonly #trimmer: Trimmer;
   readonly #uuids: UuidSource;
+  /** Another spool tells of its runs; see quarantine.ts. */
+  readonly #setAside: boolean;
   #seq = 0;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
@@ -71,6 +73,7 @@ export class Spool {
     const { clock, log, synchronous } = options;
     const ports = options.ports ?? systemPorts;
     this.#options = options;
+    this.#setAside = isSetAside(options.path);
     this.#ports = ports;
     this.#permissions = permissions;
     this.#lock = lock;
@@ -233,7 +236,7 @@ export class Spool {
 
   /** The oldest notes; they don't change until `acknowledge` or `release`. None of a spool that was set aside. */
   notes(limit: number): readonly PendingNote[] {
-    return isSetAside(this.#options.path) ? [] : this.#outlet.notes(limit);
+    return this.#setAside ? [] : this.#outlet.notes(limit);
   }
 
   /**
