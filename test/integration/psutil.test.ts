@@ -22,9 +22,17 @@ const ROUNDS = 40;
 /** Half of the last digit that we send; psutil's percentages have one decimal. */
 const HALF_CENT = 0.005_01;
 const HALF_TENTH = 0.05 + HALF_CENT;
+/** A load's fixed point, in the kernel's `linux/sched/loadavg.h`. */
+const FIXED_1 = 2048;
 
 const missing = preparePsutil();
 if (missing !== undefined) process.stderr.write(`the comparison with psutil is skipped: ${missing}\n`);
+
+/**
+ * The two decimals of `/proc/loadavg`, which the kernel cuts off after adding a little less than half of the last one,
+ * `FIXED_1 / 200` in whole numbers (`fs/proc/loadavg.c`). psutil asks sysinfo(2), which has every bit of the load.
+ */
+const loadavgOf = (load: number) => Math.floor((100 * (load * FIXED_1 + Math.floor(FIXED_1 / 200))) / FIXED_1) / 100;
 
 interface Round {
   readonly before: PsutilReading;
@@ -151,7 +159,7 @@ describe.skipIf(missing !== undefined)(`psutil (${missing ?? 'on this host'})`, 
 
   it('agrees on load, uptime and processes', async () => {
     await agreeing(({ before, ours, after }) => {
-      expect([ours.load_1, ours.load_5, ours.load_15]).toEqual(before.load.map((load) => Math.round(load * 100) / 100));
+      expect([ours.load_1, ours.load_5, ours.load_15]).toEqual(before.load.map(loadavgOf));
       expect(ours.process_count).toBe(before.processes);
       // psutil's boot time has whole seconds.
       expect(ours.uptime_seconds).toBeGreaterThanOrEqual(before.uptime - 1.5);
