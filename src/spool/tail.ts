@@ -13,7 +13,7 @@
  * A run has two slots, used in turn, so that a write torn by a power cut leaves the one before it. Pairs before that of
  * the running one are of earlier runs: should the spool's file be destroyed, nothing else knows how far they came, and
  * of which all was told. And a run whose beginning is not committed, for long on a full disk, takes the pair behind all
- * others, until a commit has taken their tails over.
+ * others, until a commit has taken their tails over; where none is left, one goes that says the least.
  *
  *   slot  magic u32 | flags u32 | boot u32 | acked u32 | run_id 16 | seq u64 | crc u32   (big-endian)
  *
@@ -25,6 +25,7 @@ import { uuidFromBytes, uuidToBytes } from '../sample/identity.ts';
 
 const SIZE = 4096;
 const SLOT = 64;
+const PAIR = 2 * SLOT;
 const PAIRS = 31;
 /** The newest of the earlier runs that are kept; what is left is for starts that cannot be committed. */
 const MOST_KEPT = 24;
@@ -65,6 +66,10 @@ interface NewestSlot {
 /** Of two slots of a run. */
 function isNewer(slot: Slot, other: Slot): boolean {
   return slot.seq > other.seq || (slot.seq === other.seq && slot.acked >= other.acked);
+}
+
+function slotsIn(pair: Buffer): readonly Buffer[] {
+  return [pair.subarray(0, SLOT), pair.subarray(SLOT, PAIR)];
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -139,7 +144,7 @@ export class Tail {
   #newest(content: Buffer): Map<string, NewestSlot> {
     const found = new Map<string, NewestSlot>();
     for (let pair = 0; pair < PAIRS; pair++) {
-      const bytes = [pair * 2, pair * 2 + 1].map((at) => content.subarray(at * SLOT, (at + 1) * SLOT));
+      const bytes = slotsIn(content.subarray(pair * PAIR));
       const tails = bytes.map((slot) => this.#decode(slot));
       const whole = tails[0] !== undefined && tails[0].runId === tails[1]?.runId;
       for (const [index, tail] of tails.entries()) {
@@ -168,10 +173,31 @@ export class Tail {
     this.#slot.writeUInt32BE(this.#boot, 8);
     this.#slot.writeUInt32BE(0, ACKED_AT);
     uuidToBytes(runId).copy(this.#slot, 16);
-    this.#pair = Math.min(this.#pairsUsed(), PAIRS - 1);
+    const used = this.#pairsUsed();
+    if (used === PAIRS) this.#freeLastPair();
+    this.#pair = Math.min(used, PAIRS - 1);
     this.write(0);
     this.write(0);
     fsyncSync(this.#file);
+  }
+
+  /** Drops the oldest run that took nothing, else the oldest of which all is told, else the newest: the last pair is free. */
+  #freeLastPair(): void {
+    const content = this.#read();
+    const pairs = Array.from({ length: PAIRS }, (_, pair) => content.subarray(pair * PAIR, (pair + 1) * PAIR));
+    const oldest = (least: (slot: Slot) => boolean) =>
+      pairs.findIndex((pair) =>
+        slotsIn(pair).every((bytes) => {
+          const slot = this.#decode(bytes);
+          return slot !== undefined && least(slot);
+        }),
+      );
+    const dropped = [oldest(({ seq, begun }) => seq === 0 && !begun), oldest(({ told }) => told)].find(
+      (pair) => pair >= 0,
+    );
+    pairs.splice(dropped ?? PAIRS - 1, 1);
+    const moved = Buffer.concat(pairs);
+    writeSync(this.#file, moved, 0, moved.length, 0);
   }
 
   /** The beginning of the run is committed, and with it the tails of all before: the file holds this and the `kept`. */
@@ -179,10 +205,10 @@ export class Tail {
     this.#slot.writeUInt32BE(BEGUN, 4);
     this.#encode(seq);
     const slots = [...this.#slotsOf(kept, told), this.#slot];
-    const content = Buffer.alloc(PAIRS * 2 * SLOT);
+    const content = Buffer.alloc(PAIRS * PAIR);
     for (const [pair, slot] of slots.entries()) {
-      slot.copy(content, pair * 2 * SLOT);
-      slot.copy(content, (pair * 2 + 1) * SLOT);
+      slot.copy(content, pair * PAIR);
+      slot.copy(content, pair * PAIR + SLOT);
     }
     writeSync(this.#file, content, 0, content.length, 0);
     this.#pair = slots.length - 1;
@@ -226,7 +252,7 @@ export class Tail {
   }
 
   #overwrite(): void {
-    writeSync(this.#file, this.#slot, 0, SLOT, (this.#pair * 2 + (this.#written++ % 2)) * SLOT);
+    writeSync(this.#file, this.#slot, 0, SLOT, this.#pair * PAIR + (this.#written++ % 2) * SLOT);
   }
 
   close(): void {
@@ -261,7 +287,7 @@ export class Tail {
   #pairsUsed(): number {
     const content = this.#read();
     for (let pair = PAIRS; pair > 0; pair--) {
-      const at = (pair - 1) * 2 * SLOT;
+      const at = (pair - 1) * PAIR;
       if (content.readUInt32BE(at) === SLOT_MAGIC || content.readUInt32BE(at + SLOT) === SLOT_MAGIC) return pair;
     }
     return 0;

@@ -121,6 +121,33 @@ describe('the tail file', () => {
     expect(found().at(-1)).toMatchObject({ runId: last, seq: 9 });
   });
 
+  it('gives up what took no sample, and then what is told, before anything that may be lost', () => {
+    const begin = (runId: string, seq: number): void => {
+      const tail = open();
+      tail.begin(runId);
+      if (seq > 0) tail.write(seq);
+      tail.close();
+    };
+    const [told, current] = [uuids.next(), uuids.next()];
+    const tail = open();
+    tail.begin(told);
+    tail.settle(0);
+    tail.write(5);
+    tail.begin(current);
+    tail.settle(0, new Set([told]));
+    tail.write(6);
+    tail.keep(new Set([told]), new Set([told]));
+    tail.close();
+    const starts = Array.from({ length: 31 }, (_, index) => ({ runId: uuids.next(), seq: index < 2 ? 0 : 9 }));
+    for (const { runId, seq } of starts) begin(runId, seq);
+    // 31 pairs for 33 runs: the two that took nothing are gone, and then one that is told.
+    const kept = [current, ...starts.filter(({ seq }) => seq > 0).map(({ runId }) => runId)];
+    expect(found().map(({ runId, whole }) => [runId, whole])).toEqual([told, ...kept].map((runId) => [runId, true]));
+    const next = uuids.next();
+    begin(next, 9);
+    expect(found().map(({ runId, whole }) => [runId, whole])).toEqual([...kept, next].map((runId) => [runId, true]));
+  });
+
   it('names its holder, and no one once that is damaged', () => {
     const tail = open();
     expect(Tail.holder(path)).toBeUndefined();
