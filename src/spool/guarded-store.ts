@@ -16,7 +16,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { asError, HostspoolError } from '../lib/errors.ts';
+import { asError, errorCode, HostspoolError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { type Fault, faultOf } from './faults.ts';
 import type { SpoolFiles } from './files.ts';
@@ -53,6 +53,11 @@ export class GuardedStore {
   #failing: Fault | undefined;
   #closed = false;
   #displaced = false;
+  /**
+   * Whether a commit is in the log that could not be made durable. SQLite takes it back and writes over it, and what is
+   * left of it behind a shorter one would pass for newer at the next death.
+   */
+  #logIsStale = false;
   /** Whether the last recovery failed: the spool goes on without it. */
   #unrecovered = false;
   /** No recovery before this, by the monotonic clock. */
@@ -85,6 +90,7 @@ export class GuardedStore {
     for (;;) {
       try {
         this.#store ??= this.#open();
+        if (this.#logIsStale) this.#logIsStale = !this.#store.restartLog();
         const changes = this.#failing === undefined ? 0 : this.#store.changes();
         const result = action(this.#store);
         // Reading, and a transaction without a change, succeed on a full disk too.
@@ -95,6 +101,7 @@ export class GuardedStore {
         if (error instanceof HostspoolError && first) throw error;
         const fault = error instanceof HostspoolError ? 'unwritable' : faultOf(error);
         if (fault === undefined) throw error;
+        if (errorCode(error) === 'SQLITE_IOERR_FSYNC') this.#logIsStale = true;
         if (fault === 'full' && this.#spendReserve()) continue;
         if (fault === 'damaged' && !recovered) {
           recovered = true;

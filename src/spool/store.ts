@@ -289,7 +289,16 @@ export class Store {
 
   /** Moves all of the log into the file; answers whether nothing is left in it: someone may be reading. */
   emptyLog(): boolean {
-    const [result] = this.database.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
+    return this.#checkpoint('TRUNCATE');
+  }
+
+  /** The same, but the log keeps its size: the next write begins it anew, with other salts. */
+  restartLog(): boolean {
+    return this.#checkpoint('RESTART');
+  }
+
+  #checkpoint(mode: 'RESTART' | 'TRUNCATE'): boolean {
+    const [result] = this.database.pragma(`wal_checkpoint(${mode})`) as { busy: number }[];
     return result?.busy === 0;
   }
 

@@ -2,7 +2,7 @@
  * A spool in a directory of its own, over a clock and ports that the test owns: it can be full, read-only or damaged,
  * and the process can die at any of its steps. What is in the file is read by a second connection, as a stranger would.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LogFields, silentLog } from '../../src/lib/log.ts';
@@ -10,11 +10,15 @@ import { openSqlite } from '../../src/lib/sqlite.ts';
 import { uuidFromBytes } from '../../src/sample/identity.ts';
 import type { Note } from '../../src/sample/note.ts';
 import type { SampleIdentity } from '../../src/sample/sample.ts';
+import { spoolFiles } from '../../src/spool/files.ts';
 import { type FilesystemSpace, type SpoolPorts, type SpoolStep, systemPorts } from '../../src/spool/ports.ts';
 import { Spool, type SpoolOptions } from '../../src/spool/spool.ts';
 import { FakeClock } from './fake-clock.ts';
 
 const MiB = 1024 * 1024;
+
+/** More than any spool of a test holds. */
+export const ALL = { samples: 100_000, bytes: 1e9 };
 
 /** What a process that was killed throws: nothing catches it but the test. */
 export class Died extends Error {}
@@ -142,6 +146,20 @@ export class LiveSpool {
 
   events(level?: LoggedLine['level']): string[] {
     return this.logged.filter((line) => level === undefined || line.level === level).map((line) => line.event);
+  }
+
+  /** What a death would leave of the spool, in a directory of its own; answers its path there. */
+  leftByDeath(): string {
+    const left = spoolFiles(join(mkdtempSync(join(this.directory, 'left-')), 'spool.db'));
+    const { database, wal, tail } = spoolFiles(this.path);
+    for (const [from, to] of [
+      [database, left.database],
+      [wal, left.wal],
+      [tail, left.tail],
+    ] as const) {
+      if (existsSync(from)) copyFileSync(from, to);
+    }
+    return left.database;
   }
 
   /** As if all its processes had died. */

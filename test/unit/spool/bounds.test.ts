@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
+import { ALL, appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const MiB = 1024 * 1024;
 const HOUR = 3_600_000;
-const ALL = { samples: 100_000, bytes: 1e9 };
 
 let fixture: LiveSpool;
 beforeEach(() => {

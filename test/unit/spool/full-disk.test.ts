@@ -10,10 +10,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemPorts } from '../../../src/spool/ports.ts';
 import { RESERVE_BYTES } from '../../../src/spool/reserve.ts';
 import type { Spool } from '../../../src/spool/spool.ts';
-import { appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
+import { ALL, appendSamples, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 const MiB = 1024 * 1024;
-const ALL = { samples: 100_000, bytes: 1e9 };
 
 function canMount(): boolean {
   const directory = mkdtempSync(join(tmpdir(), 'spool-mount-'));

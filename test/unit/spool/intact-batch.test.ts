@@ -2,9 +2,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Spool } from '../../../src/spool/spool.ts';
-import { appendSamples, LiveSpool } from '../../support/live-spool.ts';
-
-const ALL = { samples: 10_000, bytes: 1e9 };
+import { ALL, appendSamples, LiveSpool } from '../../support/live-spool.ts';
 
 let fixture: LiveSpool;
 beforeEach(() => {

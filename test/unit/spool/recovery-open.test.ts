@@ -6,9 +6,8 @@ import { systemPorts } from '../../../src/spool/ports.ts';
 import { type RecoveryStep, recoverSpool } from '../../../src/spool/recovery.ts';
 import { PAGE_SIZE } from '../../../src/spool/schema.ts';
 import type { Spool } from '../../../src/spool/spool.ts';
-import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
+import { ALL, appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
-const ALL = { samples: 100_000, bytes: 1e9 };
 const PAYLOAD = JSON.stringify({ hostname: 'host-1', pad: 'x'.repeat(600) });
 
 let fixture: LiveSpool;

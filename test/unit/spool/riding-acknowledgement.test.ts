@@ -3,9 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
 import { readSnapshot } from '../../../src/spool/snapshot.ts';
 import type { ShippingState, Spool, SpooledSample } from '../../../src/spool/spool.ts';
-import { appendSamples, faultWith, LiveSpool } from '../../support/live-spool.ts';
-
-const ALL = { samples: 10_000, bytes: 1e9 };
+import { ALL, appendSamples, faultWith, LiveSpool } from '../../support/live-spool.ts';
 
 let fixture: LiveSpool;
 beforeEach(() => {

@@ -3,9 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
 import type { Spool, SpooledSample } from '../../../src/spool/spool.ts';
-import { appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
-
-const ALL = { samples: 10_000, bytes: 1e9 };
+import { ALL, appendSamples, Died, faultWith, LiveSpool, notesOf } from '../../support/live-spool.ts';
 
 let fixture: LiveSpool;
 beforeEach(() => {
@@ -221,16 +219,6 @@ describe('a spool', () => {
 });
 
 describe('a spool whose log is deleted under it', () => {
-  /** A copy of what lies in the directory, opened: what the next process finds after a death. */
-  function afterDeath(): Spool {
-    const next = join(fixture.directory, 'next.db');
-    for (const suffix of ['.db', '.db-wal', '.seq']) {
-      const from = fixture.path.replace('.db', suffix);
-      if (existsSync(from)) copyFileSync(from, next.replace('.db', suffix));
-    }
-    return fixture.open({ path: next });
-  }
-
   it('has everything in its file again, and goes on with a new log', () => {
     const spool = fixture.open();
     appendSamples(spool, 3);
@@ -240,7 +228,7 @@ describe('a spool whose log is deleted under it', () => {
     expect(fixture.seqs()).toEqual([1, 2, 3, 4, 5]);
     expect(fixture.events('error')).toEqual(['spool_displaced']);
     expect(spool.read(ALL)).toHaveLength(5);
-    const next = afterDeath();
+    const next = fixture.open({ path: fixture.leftByDeath() });
     expect(next.read(ALL).map(({ identity }) => identity.seq)).toEqual([1, 2, 3, 4, 5]);
     expect(notesOf(next)).toMatchObject([{ kind: 'run_ended', run_id: spool.runId, last_seq: 5 }]);
   });
