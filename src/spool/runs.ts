@@ -100,7 +100,9 @@ function settleUnknownRun(
   if (tail.begun) {
     log.error(
       { event: 'spool_gone', run_id: tail.runId, samples },
-      'the spool file of the last run is gone; what it may have held is noted as lost',
+      samples > 0
+        ? 'the spool file of the last run is gone; what it may have held is noted as lost'
+        : 'the spool file of the last run is gone; no sample was waiting in it',
     );
   }
   notes.runEnded(runId, tail.seq, false, exact, at);
