@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../../test/support/broker.ts';
 import { executable } from '../../test/support/executable.ts';
 import { PythonEnvironment } from '../../test/support/python-environment.ts';
-import { canTie, tied } from '../../test/support/tied.ts';
+import { spawnTied } from '../../test/support/tied.ts';
 import { type ProcessCost, processCost } from './process-cost.ts';
 import { type Row, ratios, row, show } from './table.ts';
 
@@ -74,11 +74,9 @@ export async function benchSteady(broker: Broker, directory: string, seconds: nu
 }
 
 function watched(name: string, intervalMs: number, program: string, args: readonly string[]): Watched {
-  const [command, ...before] = tied(program);
-  const child = spawn(command, [...before, ...args], {
+  const child = spawnTied(program, args, {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { PATH: '/nonexistent' },
-    detached: canTie,
   });
   return { name, intervalMs, child, seen: [] };
 }

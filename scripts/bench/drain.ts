@@ -3,14 +3,13 @@
  * run. The peer has them in memory, and keeps no record of what arrived: what a drain costs more is reading, checking
  * and deleting durably, and starting.
  */
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Broker } from '../../test/support/broker.ts';
 import { executable } from '../../test/support/executable.ts';
-import { canTie, tied } from '../../test/support/tied.ts';
+import { spawnTied } from '../../test/support/tied.ts';
 import { fillSpool } from './backlog.ts';
 import { BenchDirectory } from './bench-directory.ts';
 import { processCost } from './process-cost.ts';
@@ -102,11 +101,9 @@ export async function benchDrain({ samples, rounds }: DrainBench): Promise<Row[]
 /** The whole life of the process. */
 async function timed(program: string, args: readonly string[], samples: number): Promise<Drained> {
   const startedAt = performance.now();
-  const [command, ...before] = tied(program);
-  const child = spawn(command, [...before, ...args], {
+  const child = spawnTied(program, args, {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { PATH: '/nonexistent' },
-    detached: canTie,
   });
   const exited = once(child, 'exit');
   let cpuMs = 0;

@@ -5,12 +5,12 @@
  * finding, and it is started again, as a supervisor would. It dies with the harness, however that one ends, and
  * not before: it has a session of its own, which a Ctrl-C at the terminal does not reach.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine } from '../support/executable.ts';
-import { canTie, tied } from '../support/tied.ts';
+import { spawnTied } from '../support/tied.ts';
 import { Resources } from './resources.ts';
 
 export type Ending = 'killed' | 'stopped' | 'by itself';
@@ -87,11 +87,9 @@ export class StormProcess {
     this.#starts++;
     this.#expected = undefined;
     const { args, env = {} } = this.#options;
-    const [command, ...before] = tied(this.#executable);
-    const child = spawn(command, [...before, ...args, '--log.format=json'], {
+    const child = spawnTied(this.#executable, [...args, '--log.format=json'], {
       env: { PATH: '/nonexistent', CREDENTIALS_DIRECTORY: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: canTie,
     });
     this.#child = child;
     let stderr = '';

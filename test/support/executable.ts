@@ -2,12 +2,12 @@
  * Runs build/hostspool as its users do and reads its log. `npm test` has built it before the tests start; a test run
  * by hand uses the one that is there.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { tied } from './tied.ts';
+import { spawnTied } from './tied.ts';
 
 export const executable = join(import.meta.dirname, '../../build/hostspool');
 
@@ -62,8 +62,7 @@ export class RunningExecutable implements AsyncDisposable {
     env: NodeJS.ProcessEnv = {},
     [program, ...before]: readonly [string, ...string[]] = [executable],
   ) {
-    const [command, ...own] = tied(program);
-    this.#child = spawn(command, [...own, ...before, ...args, '--log.format=json'], {
+    this.#child = spawnTied(program, [...before, ...args, '--log.format=json'], {
       env: { ...BARE_ENV, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
