@@ -115,12 +115,7 @@ export class GuardedStore {
     }
   }
 
-  /**
-   * Looks whether the file and its log are still at their paths. A file that was deleted or moved away under the open
-   * connection is whole in it, so it is written out again; one that was replaced is left alone, and the tail file will
-   * tell at the next start what was in the one that is gone. All that is in a log that is gone goes into the file, before
-   * a death takes it along.
-   */
+  /** Looks whether the file and its log are still at their paths, and puts back what is not. */
   watch(): void {
     const { log, files } = this.#options;
     if (this.#store === undefined) return;
@@ -134,19 +129,31 @@ export class GuardedStore {
       );
     }
     this.#displaced = true;
-    if (isInPlace) {
-      const [emptied] = this.attempt((store) => store.emptyLog());
-      if (emptied !== true) return;
-      this.#release();
-    } else {
-      if (existsSync(files.database)) return;
-      const [restored] = this.attempt((store) => store.writeOut());
-      if (restored === undefined) return;
-      this.#release();
-      restored();
-    }
+    const isBack = isInPlace ? this.#replaceLog() : this.#writeOut();
+    if (!isBack) return;
     this.#displaced = false;
     log.info({ event: 'spool_restored', path: files.database }, 'the spool file was written out again');
+  }
+
+  /** All that is in a log that is gone goes into the file, before a death takes it along. */
+  #replaceLog(): boolean {
+    const [emptied] = this.attempt((store) => store.emptyLog());
+    if (emptied !== true) return false;
+    this.#release();
+    return true;
+  }
+
+  /**
+   * A file that was deleted or moved away under the open connection is whole in it; one that was replaced is left alone,
+   * and the tail file will tell at the next start what was in the one that is gone.
+   */
+  #writeOut(): boolean {
+    if (existsSync(this.#options.files.database)) return false;
+    const [place] = this.attempt((store) => store.writeOut());
+    if (place === undefined) return false;
+    this.#release();
+    place();
+    return true;
   }
 
   close(): void {
