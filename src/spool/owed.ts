@@ -115,11 +115,7 @@ export class Owed {
     let deleted = 0;
     notes.delete(this.#notes);
     for (const [run, seq] of this.#reached) store.raiseRun.run({ run: uuidToBytes(run), acked: seq, last: seq });
-    if (this.#whole !== undefined && this.#whole.lastId === this.#upTo) {
-      const { firstId, lastId } = this.#whole;
-      // None but these: whatever else might lie there has not been sent.
-      deleted += store.deleteBetween.run(firstId, lastId).changes;
-    } else if (this.#upTo > 0) deleted += store.deleteUpTo.run(this.#upTo).changes;
+    // First of all, since what is acknowledged goes up to an id, and these lie below it and were not delivered.
     for (const [id, { runId, seq, reason }] of this.#refusals) {
       const { changes } = store.deleteBetween.run(id, id);
       if (changes === 0) continue;
@@ -127,6 +123,11 @@ export class Owed {
       store.raiseRun.run({ run: runId, acked: 0, last: seq });
       notes.lost({ runId, first: seq, last: seq, reason, exact: true }, at);
     }
+    if (this.#whole !== undefined && this.#whole.lastId === this.#upTo) {
+      const { firstId, lastId } = this.#whole;
+      // None but these: whatever else might lie there has not been sent.
+      deleted += store.deleteBetween.run(firstId, lastId).changes;
+    } else if (this.#upTo > 0) deleted += store.deleteUpTo.run(this.#upTo).changes;
     for (const { first, last, reason } of this.#holes) {
       notes.lost({ runId: currentRun, first, last, reason, exact: true }, at);
       store.raiseRun.run({ run: currentRun, acked: 0, last });

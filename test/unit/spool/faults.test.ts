@@ -132,6 +132,25 @@ describe('a disk that can’t be written', () => {
     expect(spool.read(ALL).map(({ identity }) => identity.seq)).toEqual([2, 3]);
   });
 
+  it('notes what Kafka refused also where what came behind it was acknowledged before the disk could be written', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 5);
+    writesFail('SQLITE_IOERR_WRITE');
+    const [first] = spool.read({ samples: 1, bytes: 1e6 });
+    spool.release();
+    if (first !== undefined) spool.refuse(first, 'refused_by_kafka');
+    const rest = spool.read(ALL);
+    expect(rest.map(({ identity }) => identity.seq)).toEqual([2, 3, 4, 5]);
+    spool.acknowledge(rest.at(-1)?.id ?? 0, []);
+    writesFail(undefined);
+    appendSamples(spool, 1);
+    expect(fixture.seqs()).toEqual([6]);
+    expect(notesOf(spool)).toEqual([
+      { kind: 'lost', run_id: spool.runId, first_seq: 1, last_seq: 1, reason: 'refused_by_kafka' },
+    ]);
+    expect(fixture.losses()).toEqual({ refused_by_kafka: 1 });
+  });
+
   it('does not hide mistakes of the program', () => {
     const spool = fixture.open();
     fixture.ports.at = () => {
