@@ -262,9 +262,15 @@ export class Interval {
     this.#provenAt = takenAt;
   }
 
-  /** Whether the place was passed on the way from `expected` to `next`. */
-  #passed({ epoch, next }: StoredOffset): boolean {
+  /**
+   * Whether the place was passed on the way from `expected` to `next`. Not where another message waits before it: the
+   * topic was made anew meanwhile, and what waits is of the log that is gone.
+   */
+  #passed(stored: StoredOffset): boolean {
+    const { epoch, next } = stored;
     if (epoch > this.#epoch || (epoch === this.#epoch && next > this.#next)) return false;
+    const known = knownOf(stored);
+    if (known !== undefined && this.#waiting.contradicts(epoch, known)) return false;
     const since = this.#loaded ?? this.#waiting.begin;
     if (since === undefined) return false;
     const offset = 'next' in since ? since.next : since.offset;

@@ -5,6 +5,7 @@
 
 import type { LogPosition } from '../accounts/account.ts';
 import type { LogHole } from '../accounts/advance.ts';
+import { isThatOne, type LastTaken } from '../kafka/evidence.ts';
 import type { Evidence } from '../sink/sink.ts';
 import { bytesOfMessages, type Chunk, endOf, type Slice } from './chunk.ts';
 
@@ -124,6 +125,16 @@ export class Waiting {
     if (first?.kind !== 'chunk' || first.epoch !== epoch) return;
     const above = first.messages.findIndex((message) => message.offset >= offset);
     this.#pass(first, above < 0 ? first.messages.length : above);
+  }
+
+  /** Whether another message than the one that is known waits, or waited, in its place. */
+  contradicts(epoch: number, known: LastTaken): boolean {
+    for (const item of this.#items) {
+      if (item.kind !== 'chunk' || item.epoch !== epoch || item.next <= known.offset) continue;
+      const message = item.messages.find(({ offset }) => offset === known.offset);
+      return message !== undefined && !isThatOne(known, message);
+    }
+    return false;
   }
 
   clear(): void {

@@ -337,6 +337,55 @@ describe('two writers that believe to own one partition', () => {
     expect(world.sums().missing).toBe(0);
   });
 
+  describe.each([0, 1])('one of which slept while the topic was made anew (times before that: %d)', (before) => {
+    it('do not take what they hold of the log that is gone for what is in the new one', async () => {
+      using world = new WritingWorld();
+      world.fetchMessages = 100;
+      const host = new FakeHost(world, 'a');
+      const sleeper = world.start();
+      if (before === 1) {
+        for (let n = 0; n < 5; n++) host.send();
+        await world.untilLoaded();
+        world.log.recreate();
+      }
+      for (let n = 0; n < 10; n++) host.send();
+      const wakeUp = Promise.withResolvers<void>();
+      sleeper.sink.faults.push({
+        at: 'instead',
+        async does(load, sink) {
+          await wakeUp.promise;
+          return sink.load(load);
+        },
+      });
+      await world.until(() => sleeper.sink.faults.length === 0, 'the one that will sleep loads');
+      sleeper.consumer.stall();
+      world.log.recreate();
+      for (let n = 0; n < 4; n++) host.send();
+      const other = world.start();
+      await world.until(
+        () => world.query('SELECT 1 FROM consumer_offsets WHERE next_offset = 4').length === 1,
+        'it is read',
+      );
+      const goOn = Promise.withResolvers<void>();
+      other.sink.faults.push({
+        at: 'instead',
+        async does(load, sink) {
+          await goOn.promise;
+          return sink.load(load);
+        },
+      });
+      for (let n = 0; n < 8; n++) host.send();
+      await world.until(() => other.sink.faults.length === 0, 'the other loads what came');
+      wakeUp.resolve();
+      await world.clock.advance(20_000);
+      goOn.resolve();
+      await world.clock.advance(60_000);
+      host.send();
+      await world.clock.advance(60_000);
+      expect(world.notLoaded()).toEqual([]);
+    });
+  });
+
   it('record of a hole only what the other one has not passed', async () => {
     using world = new WritingWorld();
     const host = sent(world, 10);
