@@ -20,7 +20,8 @@ IF OBJECT_ID(N'dbo.vw_latest_metrics', N'V') IS NULL EXEC(N'
 ');
 GO
 
--- The newest sample of each host: one look into the index per host, however many rows there are.
+-- The newest sample of each host: two looks into the index per host, however many rows there are. The index has those of
+-- one time by ascending id, so to ask it for the newest by both at once would sort all that the host has.
 IF OBJECT_ID(N'dbo.vw_latest_by_host', N'V') IS NULL EXEC(N'
   CREATE VIEW dbo.vw_latest_by_host AS
   SELECT
@@ -34,10 +35,16 @@ IF OBJECT_ID(N'dbo.vw_latest_by_host', N'V') IS NULL EXEC(N'
     m.spool_oldest_age_seconds, m.clock_stepped_ms
   FROM dbo.hosts AS h
   CROSS APPLY (
+    SELECT TOP (1) t.[timestamp]
+    FROM dbo.server_metrics AS t
+    WHERE t.hostname = h.hostname AND t.[timestamp] <= DATEADD(HOUR, 24, SYSUTCDATETIME())
+    ORDER BY t.[timestamp] DESC
+  ) AS n
+  CROSS APPLY (
     SELECT TOP (1) s.*
     FROM dbo.server_metrics AS s
-    WHERE s.hostname = h.hostname AND s.[timestamp] <= DATEADD(HOUR, 24, SYSUTCDATETIME())
-    ORDER BY s.[timestamp] DESC, s.id DESC
+    WHERE s.hostname = h.hostname AND s.[timestamp] = n.[timestamp]
+    ORDER BY s.id DESC
   ) AS m
 ');
 GO

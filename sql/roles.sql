@@ -7,7 +7,7 @@
 --   ALTER ROLE hostspool_writer ADD MEMBER hostspool;
 --
 -- A writer with this role alone does not migrate: run `hostspool migrate` as another login after each update, or add the
--- writer to db_ddladmin as well.
+-- writer to db_ddladmin, db_datareader and db_datawriter as well.
 IF NOT EXISTS (SELECT 1 FROM sys.database_principals WHERE name = N'hostspool_writer')
   EXEC(N'CREATE ROLE hostspool_writer');
 GO

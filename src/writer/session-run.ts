@@ -45,6 +45,11 @@ export interface SessionRunOptions {
 
 const FENCED_IN_A_ROW = 3;
 const LISTEN_EVERY_MS = 10_000;
+/**
+ * How often the offsets are compared with the database's. One that failed over with a loss, or was restored, has older
+ * ones, and where nothing comes to a partition no load would meet the fence.
+ */
+const COMPARE_EVERY_MS = 60_000;
 
 export class SessionRun {
   readonly #session: GroupSession;
@@ -59,6 +64,8 @@ export class SessionRun {
   #waitsFor: 'nothing' | 'any' | 'size' = 'nothing';
   /** Most messages of a load; less than is allowed after one that was too large. */
   #most: number;
+  /** By the monotonic clock. */
+  #compareAt = Number.POSITIVE_INFINITY;
 
   constructor(session: GroupSession, options: SessionRunOptions) {
     this.#session = session;
@@ -128,6 +135,7 @@ export class SessionRun {
     if (stored === undefined || this.#finishing) return;
     const intervals = this.#begin(stored);
     this.#intervals = intervals;
+    this.#compareLater();
     this.#session.fetch(intervals).catch((error: unknown) => {
       this.#options.log.error({ event: 'fetching_ended', err: asError(error) }, 'joining the group anew');
       this.#giveUp.abort();
@@ -141,13 +149,17 @@ export class SessionRun {
         await this.#gone.record(this.#options.loader, ended);
         continue;
       }
+      if (batch === 'offsets') {
+        await this.#readAgain(intervals, [], ended);
+        continue;
+      }
       const end = await this.#load(intervals, batch, ended);
       if (end === 'fenced' && ++fenced === FENCED_IN_A_ROW) {
         this.#options.log.warn({ event: 'fenced_out' }, 'somebody else loads these partitions; joining the group anew');
         break;
       }
       if (end === 'committed') fenced = 0;
-      else if (end === 'fenced') await this.#afterFence(intervals, batch, ended);
+      else if (end === 'fenced') await this.#readAgain(intervals, batch === 'explanations' ? [] : batch.parts, ended);
     }
     if (!this.#session.ended.aborted) await this.#commits.flush();
     this.#giveUp.abort();
@@ -189,16 +201,18 @@ export class SessionRun {
   async #due(
     intervals: Intervals,
     ended: AbortSignal,
-  ): Promise<Batch | 'explanations' | 'gone partitions' | undefined> {
+  ): Promise<Batch | 'explanations' | 'gone partitions' | 'offsets' | undefined> {
     const { batchSize, batchTimeout, load, loader, clock } = this.#options;
     while (!ended.aborted) {
       if (this.#gone.due && !this.#finishing) return 'gone partitions';
+      const compareIn = this.#compareAt - clock.monotonic();
+      if (compareIn <= 0 && !this.#finishing) return 'offsets';
       const { oldestAt } = intervals;
       const { messages, bytes } = intervals.waiting;
       if (oldestAt === undefined) {
         if (this.#finishing) return undefined;
         if (loader.explanationsDue && intervals.standStill() !== undefined) return 'explanations';
-        await this.#sleep('any', Number.POSITIVE_INFINITY);
+        await this.#sleep('any', compareIn);
         continue;
       }
       const wait = Math.ceil(oldestAt + Math.max(0, batchTimeout - loader.meanMs) - clock.monotonic());
@@ -236,13 +250,19 @@ export class SessionRun {
     );
   }
 
-  async #afterFence(intervals: Intervals, batch: Batch | 'explanations', ended: AbortSignal): Promise<void> {
+  /** `parts`: those of a load that met the fence. */
+  async #readAgain(intervals: Intervals, parts: Batch['parts'], ended: AbortSignal): Promise<void> {
     const read = () => this.#readOffsets();
     const stored = await this.#options.patience.until('offsets_not_read', read, ended);
     if (stored === undefined) return;
-    intervals.fenced(batch === 'explanations' ? [] : batch.parts, stored);
+    this.#compareLater();
+    intervals.fenced(parts, stored);
     this.#session.wake();
     if (intervals.oldestAt === undefined) this.#options.health.progress(false);
+  }
+
+  #compareLater(): void {
+    this.#compareAt = this.#options.clock.monotonic() + COMPARE_EVERY_MS;
   }
 
   /** More waits than before. */

@@ -45,7 +45,7 @@ export const PERMISSION = kind(
   'SINK_PERMISSION',
   false,
   'the login lacks a right',
-  'add its user to the role hostspool_writer, which sql/roles.sql makes; `hostspool migrate` needs db_ddladmin beside it',
+  'add its user to the role hostspool_writer, which sql/roles.sql makes; `hostspool migrate` needs db_ddladmin, db_datareader and db_datawriter beside it',
 );
 export const SCHEMA_MISSING = kind(
   'SINK_SCHEMA_MISSING',
@@ -86,7 +86,8 @@ const BY_NUMBER: readonly (readonly [ErrorKind, readonly number[]])[] = [
   [LOCKED, [1222]],
   // Truncation, overflow, constraints, NULL where there must be none, conversions, over-long values in a bulk load.
   [DATA, [2628, 8152, 8115, 220, 232, 547, 515, 245, 241, 242, 8114, 4815, 8016, 7339]],
-  [FULL, [9002, 1101, 1105, 1104, 5149, 40544]],
+  // The disk, the log, a quota, tempdb with its row versions, or what a load may take of them on Azure.
+  [FULL, [9002, 1101, 1105, 1104, 1132, 1827, 3958, 5149, 40544, 40551, 40552, 40553]],
   [READ_ONLY, [3906, 3908]],
   [LOGIN, [18456, 18452, 18461, 18470, 18486, 18487, 18488]],
   [DATABASE_MISSING, [4060, 4064, 911]],
@@ -98,8 +99,8 @@ const BY_NUMBER: readonly (readonly [ErrorKind, readonly number[]])[] = [
     UNAVAILABLE,
     [
       596, 615, 617, 701, 802, 904, 921, 922, 924, 926, 927, 942, 945, 952, 976, 978, 979, 982, 983, 988, 1204, 3980,
-      6005, 6006, 8628, 8645, 8651, 10928, 10929, 14355, 17142, 17187, 17188, 17189, 17197, 17809, 18401, 18451, 40143,
-      40166, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920,
+      4221, 6005, 6006, 8628, 8645, 8651, 10928, 10929, 10936, 14355, 17142, 17187, 17188, 17189, 17197, 17809, 18401,
+      18451, 40143, 40166, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920,
     ],
   ],
 ];

@@ -28,6 +28,8 @@ export interface ServerAddress {
 export interface ToldByServer {
   readonly number: number;
   readonly message: string;
+  /** Its severity, 11 to 25. */
+  readonly class?: number;
 }
 
 /** The same, as the driver keeps it. */
@@ -106,7 +108,9 @@ function saidBy(error: Error): string {
 
 /** Of a missing database the server tells twice: that it cannot be opened, then that the login failed. */
 function loginKind(refusals: readonly ToldByServer[]): ErrorKind {
-  const kinds = refusals.map(({ number, message }) => kindOf(number, message)).filter(refusesLogin);
+  const kinds = refusals
+    .map(({ number, message, class: severity }) => kindOf(number, message, severity))
+    .filter(refusesLogin);
   if (kinds.includes(DATABASE_MISSING)) return DATABASE_MISSING;
   return kinds.find((kind) => kind !== LOGIN) ?? LOGIN;
 }

@@ -18,7 +18,8 @@
  * What is changed is found by its key, line by line of the staging table (INNER LOOP JOIN, which keeps that order).
  * Left to itself a server may read the whole of a small table, or of an index of ten million rows, where a handful of
  * lines is wanted; an update locks whatever it reads, so writers with nothing in common would wait for each other, and
- * where both have changed some hosts and go through all of them once more, one becomes the victim of a deadlock.
+ * where both have changed some hosts and go through all of them once more, one becomes the victim of a deadlock. What is
+ * only looked for, by NOT EXISTS or by the server itself for a foreign key, takes OPTION (LOOP JOIN) to be found so.
  *
  * Each step begins with a comment that names it; docs/sqlserver.md says what each of them means.
  */
@@ -91,7 +92,8 @@ FROM #fence AS f
 WHERE f.expected_offset IS NULL AND NOT EXISTS (
   SELECT 1 FROM dbo.consumer_offsets AS o
   WHERE o.group_id = @group_id AND o.topic = @topic AND o.partition_id = f.partition_id
-);
+)
+OPTION (LOOP JOIN);
 SET @moved = @moved + @@ROWCOUNT;`,
   },
   {
@@ -128,7 +130,8 @@ SET @inserted = @inserted + @@ROWCOUNT;`,
 SELECT r.run_id, ${from('r', RUN_COLUMNS)}, 1
 FROM #runs AS r
 WHERE ${inSlice('r')} AND r.version = 0 AND NOT EXISTS (SELECT 1 FROM dbo.runs AS k WHERE k.run_id = r.run_id)
-ORDER BY r.n;
+ORDER BY r.n
+OPTION (LOOP JOIN);
 SET @written = @written + @@ROWCOUNT;`,
   ),
   sliced(
@@ -157,7 +160,8 @@ WHERE g.come = 0 AND ${inSlice('g')};`,
 SELECT g.run_id, g.first_seq, g.last_seq, g.reason
 FROM #gaps AS g
 WHERE g.come = 1 AND ${inSlice('g')}
-ORDER BY g.n;`,
+ORDER BY g.n
+OPTION (LOOP JOIN);`,
   ),
   sliced(
     'hosts-new',
@@ -166,7 +170,8 @@ ORDER BY g.n;`,
 SELECT h.hostname, 0, 0, 0, 0
 FROM #hosts AS h
 WHERE ${inSlice('h')} AND NOT EXISTS (SELECT 1 FROM dbo.hosts AS k WHERE k.hostname = h.hostname)
-ORDER BY h.n;`,
+ORDER BY h.n
+OPTION (LOOP JOIN);`,
   ),
   sliced(
     'hosts-heard',
@@ -220,7 +225,8 @@ WHERE NOT EXISTS (
   SELECT 1 FROM dbo.offset_holes AS k
   WHERE k.group_id = @group_id AND k.topic = @topic AND k.partition_id = h.partition_id AND k.epoch = h.epoch
     AND k.first_offset = h.first_offset
-);`,
+)
+OPTION (LOOP JOIN);`,
   ),
   {
     name: 'end',

@@ -185,7 +185,9 @@ export class SqlServer {
     this.#connections.add(connection);
     connection.once('end', () => this.#connections.delete(connection));
     // The driver's error for a refused login has no number; this event does.
-    connection.on('errorMessage', ({ number, message }) => this.#refusals.push({ number, message }));
+    connection.on('errorMessage', ({ number, message, class: severity }) => {
+      this.#refusals.push({ number, message, class: severity });
+    });
     if (this.#closed) connection.close();
   }
 

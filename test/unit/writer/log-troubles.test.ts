@@ -419,6 +419,23 @@ describe('two writers that believe to own one partition', () => {
   });
 });
 
+describe('a database that has lost what it had committed', () => {
+  it('gets it again within a minute, though nothing more comes to the partition', async () => {
+    using world = new WritingWorld();
+    sent(world, 10);
+    world.start();
+    await world.untilLoaded();
+    const reader = { group: world.settings.kafka.group, topic: TOPIC };
+    const stored = (await world.database.readOffsets(reader)).get(0) as StoredOffset;
+    await world.database.resetOffsets(reader, [{ partition: 0, stored, next: 6 }], []);
+    await world.clock.advance(50_000);
+    expect(offsets(world)).toEqual([{ epoch: 0, next_offset: 6 }]);
+    await world.clock.advance(15_000);
+    expect(offsets(world)).toEqual([{ epoch: 0, next_offset: 10 }]);
+    expect(world.sums()).toEqual({ received: 10, lost: 0, missing: 0 });
+  });
+});
+
 describe('a person who goes back and then past what was never read', () => {
   it('leaves a record that explains the gap, though it begins before the last message of the run', async () => {
     using world = new WritingWorld();
