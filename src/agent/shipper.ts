@@ -20,7 +20,10 @@
  *
  * Only what Kafka says of the samples themselves (too large, invalid) may cost one, and only when it stands alone:
  * the batch is halved until the guilty sample is by itself, it is tried without its notes, and then it is logged
- * whole and becomes a note. Everything else, an authorisation that is missing included, keeps the spool and waits.
+ * whole and becomes a note. Where one after the other is refused, it is the topic's settings rather than the samples:
+ * they go slowly then, and most are still there when somebody has seen it. Everything else, an authorisation that is
+ * missing included, keeps the spool and waits. A batch that gets no answer in time is halved as well, since on a slow
+ * line the whole of it would be begun anew for ever.
  */
 import type { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -72,6 +75,11 @@ const LATENCY_BOUNDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400];
 /** Errors that speak of the samples, not of the way to Kafka. */
 const REFUSALS: ReadonlySet<string> = new Set(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_INVALID_RECORD']);
 
+/** From so many samples on that are refused with none taken in between, they are given up one at a time. */
+const MOST_REFUSED_IN_A_ROW = 10;
+/** Between two of those, ms: faster than an agent takes them, so that one whose every sample is too large gets on. */
+const REFUSAL_PAUSE_MS = 250;
+
 export class Shipper {
   readonly #options: ShipperOptions;
   readonly #rate: Rate;
@@ -86,8 +94,12 @@ export class Shipper {
   #lingersUntil = 0;
   /** It waits for more to send. */
   #lingering = false;
-  /** Most samples of the next batch; halved when Kafka refuses one, grows again with each success. */
+  /** Most samples of the next batch; halved when Kafka refuses one or is too slow, grows again with each success. */
   #limit: number;
+  /** Most notes on a sample; halved when it was too large with them, grows again with those that pass. */
+  #mostNotes = NOTES_PER_SAMPLE;
+  /** Samples refused since the last that was taken. */
+  #refusedInARow = 0;
   /** A lone sample was too large with its notes: it is tried without them. */
   #withoutNotes = false;
   #shipped = 0;
@@ -207,7 +219,7 @@ export class Shipper {
   /** One round; answers whether to go on. */
   async #ship(batch: readonly SpooledSample[], signal: AbortSignal): Promise<boolean> {
     const { spool, producer, topic, backoff, pace, clock } = this.#options;
-    const notes = this.#withoutNotes ? [] : spool.notes(NOTES_PER_SAMPLE);
+    const notes = this.#withoutNotes ? [] : spool.notes(this.#mostNotes);
     this.#become({ state: 'shipping', next_attempt_at: null });
     const sentAt = clock.monotonic();
     this.#lingersUntil = 0;
@@ -221,9 +233,10 @@ export class Shipper {
       if (signal.aborted) return false;
       const error = asError(thrown);
       if (error instanceof HostspoolError && REFUSALS.has(error.code)) {
-        this.#narrow(batch, notes, error);
+        await this.#narrow(batch, notes, error);
         return true;
       }
+      if (error instanceof HostspoolError && error.code === 'KAFKA_TIMEOUT') this.#halve(batch, error);
       return this.#backOff(error);
     }
     if (backoff.failures > 0) {
@@ -248,7 +261,9 @@ export class Shipper {
     this.#batches.observe(batch.length);
     for (const sample of batch) this.#latency.observe(Math.max(0, now - sample.takenAt) / 1000);
     this.#withoutNotes = false;
-    this.#limit = Math.min(batchSamples, this.#limit + Math.ceil(this.#limit / 16));
+    this.#refusedInARow = 0;
+    this.#limit = grown(this.#limit, batchSamples);
+    if (notes.length > 0) this.#mostNotes = grown(this.#mostNotes, NOTES_PER_SAMPLE);
     this.#become({
       state: spool.depth > batch.length ? 'shipping' : 'idle',
       shipped_total: this.#state.shipped_total + batch.length,
@@ -267,15 +282,15 @@ export class Shipper {
   }
 
   /** Kafka refused something in this batch: look for it in a smaller one, or give up the one that stands alone. */
-  #narrow(batch: readonly SpooledSample[], notes: readonly PendingNote[], error: HostspoolError): void {
+  async #narrow(batch: readonly SpooledSample[], notes: readonly PendingNote[], error: HostspoolError): Promise<void> {
     const { spool, log } = this.#options;
     if (batch.length > 1) {
-      this.#limit = Math.floor(batch.length / 2);
-      log.debug({ event: 'batch_halved', samples: this.#limit, code: error.code });
+      this.#halve(batch, error);
       return;
     }
     if (notes.length > 0) {
       this.#withoutNotes = true;
+      this.#mostNotes = Math.max(1, Math.floor(notes.length / 2));
       return;
     }
     const sample = batch[0] as SpooledSample;
@@ -286,6 +301,13 @@ export class Shipper {
     spool.refuse(sample, 'refused_by_kafka');
     this.#refused++;
     this.#withoutNotes = false;
+    this.#mostNotes = NOTES_PER_SAMPLE;
+    if (++this.#refusedInARow >= MOST_REFUSED_IN_A_ROW) await this.#sleep(REFUSAL_PAUSE_MS);
+  }
+
+  #halve(batch: readonly SpooledSample[], { code }: HostspoolError): void {
+    this.#limit = Math.max(1, Math.floor(batch.length / 2));
+    this.#options.log.debug({ event: 'batch_halved', samples: this.#limit, code });
   }
 
   async #backOff(error: Error): Promise<boolean> {
@@ -328,4 +350,9 @@ export class Shipper {
   #become(change: Partial<ShippingState>): void {
     this.#state = { ...this.#state, ...change };
   }
+}
+
+/** By a sixteenth, but to the most at the highest. */
+function grown(value: number, most: number): number {
+  return Math.min(most, value + Math.ceil(value / 16));
 }

@@ -16,7 +16,7 @@ export interface Link {
 export function openLink(settings: Settings['kafka'], access: KafkaAccess, log: Log, firstBroker: number): Link {
   const connection = KafkaConnection.open({ settings, access, log, firstBroker });
   const cluster = openCluster(connection, { metadataMaxAge: Number.POSITIVE_INFINITY, allowAutoTopicCreation: false });
-  askMetadataTolerantly(cluster);
+  askMetadataTolerantly(cluster, 'reading');
   return { connection, cluster };
 }
 

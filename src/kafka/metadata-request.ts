@@ -1,10 +1,11 @@
 /**
  * What the brokers say of themselves and of topics. kafkajs makes an error of the whole answer when one partition has
- * no leader, or when a topic is missing; here a partition without a leader has the leader −1, a topic that failed is
- * named beside the others, and the brokers are known in any case.
+ * no leader, or when a topic is missing; here a partition without a leader has the leader −1, and stops nobody but who
+ * writes to it. Whoever reads hears of a topic that failed beside the others; whoever writes gets an error of it.
  */
 import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { ClusterBroker, ClusterMetadata, TopicMetadata } from 'kafkajs/src/cluster/index.js';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolRequest, requests } from 'kafkajs/src/protocol/requests/index.js';
 
@@ -12,25 +13,32 @@ interface Answer extends Omit<ClusterMetadata, 'failedTopics'> {
   readonly topicMetadata: readonly (TopicMetadata & { readonly topicErrorCode: number })[];
 }
 
-/** Applies to all brokers that this cluster will know; before it connects. */
-export function askMetadataTolerantly(cluster: Cluster): void {
+/** Applies to all brokers that this cluster will know; before it connects. A writer's topic may be made by the broker. */
+export function askMetadataTolerantly(cluster: Cluster, purpose: 'reading' | 'writing'): void {
   const pool = cluster.brokerPool;
   const create = pool.createBroker;
   pool.createBroker = (options) => {
     const broker = create(options);
-    broker.metadata = (topics) => askMetadata(broker, topics);
+    broker.metadata = (topics) => askMetadata(broker, topics, purpose);
     return broker;
   };
 }
 
-async function askMetadata(broker: ClusterBroker, topics: readonly string[]): Promise<ClusterMetadata> {
+async function askMetadata(
+  broker: ClusterBroker,
+  topics: readonly string[],
+  purpose: 'reading' | 'writing',
+): Promise<ClusterMetadata> {
   const make = broker.lookupRequest(apiKeys.Metadata, requests.Metadata);
-  const request: ProtocolRequest<unknown> = make({ topics, allowAutoTopicCreation: false });
+  const request: ProtocolRequest<unknown> = make({ topics, allowAutoTopicCreation: purpose === 'writing' });
   const { decode } = request.response;
-  return broker.connectionPool.send<ClusterMetadata>({
-    ...request,
-    response: { decode, parse: async (answer: Answer) => apartFromFailures(answer) },
-  });
+  const parse = async (answer: Answer) => {
+    const metadata = apartFromFailures(answer);
+    const [failed] = metadata.failedTopics.values();
+    if (purpose === 'writing' && failed !== undefined) throw createErrorFromCode(failed);
+    return metadata;
+  };
+  return broker.connectionPool.send<ClusterMetadata>({ ...request, response: { decode, parse } });
 }
 
 export function apartFromFailures(answer: Answer): ClusterMetadata {

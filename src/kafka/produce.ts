@@ -10,6 +10,7 @@ import type Cluster from 'kafkajs/src/cluster/index.js';
 import type { ClusterBroker, PartitionMetadata, ProduceAnswer } from 'kafkajs/src/cluster/index.js';
 import DefaultPartitioner from 'kafkajs/src/producer/partitioners/default/index.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolRequest, requests } from 'kafkajs/src/protocol/requests/index.js';
 import { HostspoolError } from '../lib/errors.ts';
@@ -27,6 +28,8 @@ export interface ProduceRequest {
 }
 
 const ALL_REPLICAS = -1;
+/** Kafka's number of the error. */
+const LEADER_NOT_AVAILABLE = 5;
 /** The first version of the request that carries record batches: Kafka 0.11. */
 const FIRST_WITH_BATCHES = 3;
 
@@ -48,12 +51,15 @@ export async function produce(cluster: Cluster, request: ProduceRequest): Promis
   await cluster.addTargetTopic(topic);
   await cluster.refreshMetadataIfNecessary();
   try {
-    await Promise.all(
+    // All of them: when this is over nothing of it is under way any more, and one time limit holds for the whole.
+    const sent = await Promise.allSettled(
       byLeader(topic, cluster.findTopicPartitionMetadata(topic), messages).map(async ([leader, partitions]) => {
         const broker = await cluster.findBroker({ nodeId: String(leader) });
         assertAcknowledged(await produceTo(broker, request, partitions), topic, partitions);
       }),
     );
+    const failed = sent.find(({ status }) => status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   } catch (error) {
     if (mayBeStale(error)) await cluster.refreshMetadata();
     throw error;
@@ -127,6 +133,8 @@ function byLeader(
         retryable: true,
       });
     }
+    // As the broker says it of itself that is asked in vain: the metadata is then asked for anew.
+    if (leader < 0) throw createErrorFromCode(LEADER_NOT_AVAILABLE);
     leaders.set(leader, [...(leaders.get(leader) ?? []), { partition, messages: own }]);
   }
   return [...leaders];

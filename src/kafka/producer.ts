@@ -34,6 +34,7 @@ import { openCluster } from './cluster.ts';
 import { COMPRESSION } from './codecs.ts';
 import { KafkaConnection } from './connection.ts';
 import { isBrokersAnswer, toKafkaError } from './errors.ts';
+import { askMetadataTolerantly } from './metadata-request.ts';
 import { produce } from './produce.ts';
 import type { OutgoingMessage } from './record-encoding.ts';
 import { within } from './time-limit.ts';
@@ -200,7 +201,9 @@ export class KafkaProducer {
       firstBroker: this.#nextBroker++,
     });
     const options = { metadataMaxAge: METADATA_MAX_AGE_MS, allowAutoTopicCreation: true };
-    return { connection, cluster: openCluster(connection, options), connected: false };
+    const cluster = openCluster(connection, options);
+    askMetadataTolerantly(cluster, 'writing');
+    return { connection, cluster, connected: false };
   }
 
   #drop(link: Link): void {

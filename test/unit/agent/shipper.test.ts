@@ -278,6 +278,52 @@ describe('the shipper', () => {
     expect(spool.pending).toHaveLength(1);
   });
 
+  it('brings notes to Kafka also where a hundred of them do not fit beside a sample', async () => {
+    const spool = new MemorySpool(100);
+    spool.pending = Array.from({ length: 250 }, (_, index) => lost(index + 1));
+    const { clock, attempts } = start(spool, (messages) => {
+      const size = messages.reduce((sum, { value }) => sum + value.length, 0);
+      if (size > 2000) throw new HostspoolError('KAFKA_MESSAGE_TOO_LARGE', 'too large');
+    });
+    await clock.advance(0);
+    expect([spool.depth, spool.refusals, spool.pending]).toEqual([0, [], []]);
+    expect(attempts()).toBeLessThan(200);
+  });
+
+  it('sends less at a time where a whole batch takes longer than a request may, and more again after', async () => {
+    const spool = new MemorySpool(2000);
+    let most = 100;
+    const { clock, sent } = start(
+      spool,
+      (messages) => {
+        if (messages.length > most) throw new HostspoolError('KAFKA_TIMEOUT', 'no answer', { retryable: true });
+      },
+      { batchSamples: 500 },
+    );
+    for (let second = 0; second < 60 && spool.depth > 1000; second++) await clock.advance(1000);
+    expect(spool.depth).toBeLessThanOrEqual(1000);
+    most = 500;
+    spool.add(10_000);
+    for (let second = 0; second < 60 && spool.depth > 0; second++) await clock.advance(1000);
+    expect(spool.depth).toBe(0);
+    expect(Math.max(...sent.map(({ length }) => length))).toBe(500);
+  });
+
+  it('gives up slowly where Kafka refuses everything: it is the topic, and most is still there afterwards', async () => {
+    const spool = new MemorySpool(2000);
+    let isSmall = true;
+    const { clock } = start(spool, () => {
+      if (isSmall) throw new HostspoolError('KAFKA_MESSAGE_TOO_LARGE', 'too large');
+    });
+    for (let second = 0; second < 20; second++) await clock.advance(1000);
+    expect(spool.refusals.length).toBeGreaterThan(20);
+    expect(spool.refusals.length).toBeLessThan(100);
+    const given = spool.refusals.length;
+    isSmall = false;
+    await clock.advance(1000);
+    expect([spool.depth, spool.refusals.length]).toEqual([0, given]);
+  });
+
   it('paces a drain by the rate', async () => {
     const spool = new MemorySpool(100);
     const { clock, shipper } = start(spool, accept, { rate: 20, batchSamples: 500 });

@@ -1,7 +1,8 @@
 /** Brokers' answers as they come over the wire, version by version. */
+import type Cluster from 'kafkajs/src/cluster/index.js';
 import { describe, expect, it } from 'vitest';
 import { decodeAnswer } from '../../../src/kafka/fetch-request.ts';
-import { apartFromFailures } from '../../../src/kafka/metadata-request.ts';
+import { apartFromFailures, askMetadataTolerantly } from '../../../src/kafka/metadata-request.ts';
 
 const int16 = (value: number) => {
   const bytes = Buffer.alloc(2);
@@ -76,5 +77,35 @@ describe('metadata', () => {
     expect(topicMetadata[0]?.partitionMetadata.map(({ leader }) => leader)).toEqual([1, -1]);
     expect(failedTopics).toEqual(new Map([['missing', 3]]));
     expect(brokers).toEqual([{ nodeId: 1 }]);
+  });
+
+  it.each(['reading', 'writing'] as const)('about topics is asked for %s', async (purpose) => {
+    const topic = (name: string, topicErrorCode: number) => ({
+      topic: name,
+      topicErrorCode,
+      partitionMetadata: [partition(0, 1), partition(1, -1)],
+    });
+    const asked: object[] = [];
+    const answering = (topicMetadata: readonly object[]) => ({
+      lookupRequest: () => (given: object) => {
+        asked.push(given);
+        return { request: {}, response: {} };
+      },
+      connectionPool: {
+        send: ({ response }: { response: { parse(answer: object): unknown } }) =>
+          response.parse({ brokers: [{ nodeId: 1 }], topicMetadata }),
+      },
+    });
+    let topics = [topic('sound', 0)];
+    const cluster = { brokerPool: { createBroker: () => answering(topics) } };
+    const askable = cluster as unknown as Cluster;
+    askMetadataTolerantly(askable, purpose);
+    const ask = () => askable.brokerPool.createBroker({} as never).metadata(['sound']);
+    const { topicMetadata } = await ask();
+    expect(topicMetadata[0]?.partitionMetadata.map(({ leader }) => leader)).toEqual([1, -1]);
+    expect(asked).toEqual([{ topics: ['sound'], allowAutoTopicCreation: purpose === 'writing' }]);
+    topics = [topic('sound', 3)];
+    if (purpose === 'writing') await expect(ask()).rejects.toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION' });
+    else expect((await ask()).failedTopics).toEqual(new Map([['sound', 3]]));
   });
 });

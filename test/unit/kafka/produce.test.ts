@@ -6,6 +6,7 @@ import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ProtocolRequest, requests } from 'kafkajs/src/protocol/requests/index.js';
 import v7 from 'kafkajs/src/protocol/requests/produce/v7/request.js';
 import { describe, expect, it } from 'vitest';
+import { toKafkaError } from '../../../src/kafka/errors.ts';
 import type { FetchedMessage } from '../../../src/kafka/log-session.ts';
 import { produce } from '../../../src/kafka/produce.ts';
 import { decodeRecords } from '../../../src/kafka/record-batches.ts';
@@ -128,6 +129,43 @@ describe('a produce request', () => {
     const tooLarge = clusterOf(1, protocolError(false));
     await expect(send(tooLarge.cluster, messagesOf(['web-1']))).rejects.toThrow('refused');
     expect(tooLarge.refreshed()).toBe(0);
+  });
+
+  it('goes through where another partition than its own has no leader, and asks anew where its own has none', async () => {
+    const { cluster, requests, metadata, refreshed } = clusterOf(2);
+    metadata.splice(1, 1, { ...(metadata[1] as PartitionMetadata), leader: -1 });
+    const outcomes = new Map<string, unknown>();
+    for (const key of Array.from({ length: 20 }, (_, n) => `host-${n}`)) {
+      const sent = await send(cluster, messagesOf([key])).then(
+        () => 'acknowledged',
+        (error: Error) => error,
+      );
+      outcomes.set(sent instanceof Error ? toKafkaError(sent, { brokers: [] }).code : sent, key);
+    }
+    expect([...outcomes.keys()].sort()).toEqual(['KAFKA_NO_LEADER', 'acknowledged']);
+    expect(refreshed()).toBe(20 - requests.length);
+    expect(new Set(requests.map(({ leader }) => leader))).toEqual(new Set(['1']));
+  });
+
+  it('is not over before the last broker has answered, though another has refused', async () => {
+    const { cluster } = clusterOf(2);
+    const slow = Promise.withResolvers<void>();
+    const { findBroker } = cluster;
+    cluster.findBroker = async (given) => {
+      if (given.nodeId === '1') throw protocolError(false);
+      await slow.promise;
+      return findBroker(given);
+    };
+    let isOver = false;
+    const keys = Array.from({ length: 20 }, (_, n) => `host-${n}`);
+    const sending = send(cluster, messagesOf(keys)).finally(() => {
+      isOver = true;
+    });
+    const refused = expect(sending).rejects.toThrow('refused');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    slow.resolve();
+    await refused;
   });
 
   it('is what kafkajs’ own producer sends, byte for byte', async () => {
