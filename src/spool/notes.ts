@@ -10,6 +10,7 @@
 import type { SqliteStatement } from '../lib/sqlite.ts';
 import { uuidFromBytes } from '../sample/identity.ts';
 import type { LossReason, Note } from '../sample/note.ts';
+import { isNote, type StoredNote } from './rows.ts';
 import type { Store } from './store.ts';
 
 export interface PendingNote {
@@ -29,17 +30,6 @@ export interface Loss {
   readonly samples?: number;
 }
 
-interface NoteRow {
-  readonly id: number;
-  readonly kind: string;
-  readonly run_id: Buffer;
-  readonly first_seq: number;
-  readonly last_seq: number;
-  readonly reason: LossReason | null;
-  readonly exact: number;
-  readonly clean: number | null;
-}
-
 /** Ids of notes that were handed out, and may not grow. */
 export interface HandedOutNotes {
   has(id: number): boolean;
@@ -51,7 +41,7 @@ export class Notes {
   readonly #neighbour: SqliteStatement<[Buffer, string, number, number], { id: number }>;
   readonly #grow: SqliteStatement<[number, number, number]>;
   readonly #total: SqliteStatement<[string, number, number, number]>;
-  readonly #pending: SqliteStatement<[], NoteRow>;
+  readonly #pending: SqliteStatement<[], StoredNote>;
   readonly #delete: SqliteStatement<[number]>;
   /** It is known that there are none; asked before each shipment, and nearly always so. */
   #none = false;
@@ -94,12 +84,13 @@ export class Notes {
     this.#insert.run('run_ended', runId, lastSeq, lastSeq, null, exact ? 1 : 0, clean ? 1 : 0, at);
   }
 
-  /** The oldest notes, in order. */
+  /** The oldest notes, in order. Throws SQLITE_CORRUPT at one that was not written so: nothing else would find it. */
   pending(limit: number): PendingNote[] {
     const pending: PendingNote[] = [];
     if (this.#none) return pending;
     for (const row of this.#pending.iterate()) {
       if (pending.length >= limit) break;
+      if (!isNote(row)) throw Object.assign(new Error(`note ${row.id} is damaged`), { code: 'SQLITE_CORRUPT' });
       pending.push({ id: row.id, note: noteOf(row) });
     }
     this.#none = pending.length === 0 && limit > 0;
@@ -120,7 +111,7 @@ export class Notes {
   }
 }
 
-function noteOf(row: NoteRow): Note {
+function noteOf(row: StoredNote): Note {
   const run_id = uuidFromBytes(row.run_id);
   const guess = row.exact === 1 ? {} : { exact: false as const };
   if (row.kind === 'run_ended') {

@@ -73,6 +73,11 @@ function run(values: readonly Value[]): SpoolRow | undefined {
   return { table: 'runs', row };
 }
 
+/** Whether a row of the table of notes, whenever it was written, is one that could have been written. */
+export function isNote({ id, kind, run_id, first_seq, last_seq, reason, exact, clean }: StoredNote): boolean {
+  return note(id, [null, kind, run_id, first_seq, last_seq, reason, exact, clean, 0]) !== undefined;
+}
+
 function note(id: number, values: readonly Value[]): SpoolRow | undefined {
   const [, kind, run_id, first_seq, last_seq, reason, exact, clean, created_at] = values;
   if (!isRunId(run_id) || !isCount(first_seq) || !isCount(last_seq) || first_seq > last_seq) return undefined;

@@ -359,6 +359,35 @@ describe('a damaged row', () => {
   });
 });
 
+describe('a damaged note', () => {
+  it('is recovered from: what can be read of the others is told, and the agent goes on', () => {
+    const spool = fixture.open();
+    appendSamples(spool, 3);
+    const [first, second] = spool.read(ALL);
+    spool.release();
+    if (first !== undefined) spool.refuse(first, 'refused_by_kafka');
+    if (second !== undefined) spool.refuse(second, 'spool_expired');
+    fixture.tamper("UPDATE notes SET run_id = x'0102' WHERE first_seq = 1");
+    expect(notesOf(spool)).toContainEqual({
+      kind: 'lost',
+      run_id: spool.runId,
+      first_seq: 2,
+      last_seq: 2,
+      reason: 'spool_expired',
+    });
+    expect(notesOf(spool)).toContainEqual({
+      kind: 'lost',
+      run_id: spool.runId,
+      first_seq: 1,
+      last_seq: 1,
+      reason: 'spool_corrupt',
+    });
+    expect(fixture.events('error')).toContain('spool_recovered');
+    appendSamples(spool, 1);
+    expect(fixture.seqs()).toEqual([3, 4]);
+  });
+});
+
 describe('a damaged log', () => {
   /** The spool as a death leaves it, in another place, with one byte in a frame of its log changed. */
   function afterDeath(samples: number, frame: number): { path: string; runId: string } {
