@@ -9,6 +9,7 @@ import type { LostNote } from '../../../src/sample/note.ts';
 import type { SpoolStep } from '../../../src/spool/ports.ts';
 import { NEVER_SHIPPED } from '../../../src/spool/shipping-state.ts';
 import type { ShippingState, Spool, SpooledSample } from '../../../src/spool/spool.ts';
+import { FUZZ_LIMIT, runs } from '../../support/fuzz.ts';
 import { Died, faultWith, LiveSpool } from '../../support/live-spool.ts';
 
 const MiB = 1024 * 1024;
@@ -315,17 +316,21 @@ class Trial {
 }
 
 describe('a spool under anything', () => {
-  it('keeps, hands over or notes every sample that was appended', () => {
-    fc.assert(
-      fc.property(commands, (list) => {
-        const trial = new Trial();
-        try {
-          trial.run(list);
-        } finally {
-          trial.remove();
-        }
-      }),
-      { numRuns: Number(process.env.SPOOL_MODEL_RUNS ?? 120) },
-    );
-  });
+  it(
+    'keeps, hands over or notes every sample that was appended',
+    () => {
+      fc.assert(
+        fc.property(commands, (list) => {
+          const trial = new Trial();
+          try {
+            trial.run(list);
+          } finally {
+            trial.remove();
+          }
+        }),
+        runs(120),
+      );
+    },
+    FUZZ_LIMIT,
+  );
 });
