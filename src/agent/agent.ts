@@ -123,7 +123,9 @@ export class Agent implements Service {
     if (settings.ship.linger !== this.#settings.ship.linger) this.#shipper.setLinger(settings.ship.linger);
     this.#access.renew(settings.kafka);
     this.#stats.every(settings.log.stats_interval);
-    this.#settings = settings;
+    // What waits for a restart stays what it is, or health and metrics would go by bounds that are not in force.
+    const { spool, kafka } = this.#settings;
+    this.#settings = { ...settings, spool, kafka };
   }
 
   condition(): Condition {

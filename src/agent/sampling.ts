@@ -36,6 +36,8 @@ export class Sampling {
   #sampledAt: number;
   #maintainedAt: number;
   #ended = false;
+  /** When the interval became another: until then nothing was due by it. */
+  #changedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(options: SamplingOptions, collector: HostCollector) {
     const { settings, spool, clock, log, appended } = options;
@@ -81,14 +83,14 @@ export class Sampling {
     return this.#interval;
   }
 
-  /** When the last tick came, or sampling was opened, by the monotonic clock. */
+  /** When the last tick came, sampling was opened, or the interval became another, by the monotonic clock. */
   get tickedAt(): number {
-    return this.#ticker.tickedAt ?? this.#startedAt;
+    return Math.max(this.#ticker.tickedAt ?? this.#startedAt, this.#changedAt);
   }
 
-  /** The tick of the last sample, or when sampling was opened, by the monotonic clock. */
+  /** The tick of the last sample, or when sampling was opened or the interval became another, by the monotonic clock. */
   get sampledAt(): number {
-    return this.#sampledAt;
+    return Math.max(this.#sampledAt, this.#changedAt);
   }
 
   /** The time of the last sample, by the wall clock; undefined before the first. */
@@ -133,6 +135,7 @@ export class Sampling {
 
   /** Takes over interval and time limit of new settings. */
   apply({ collect }: ResolvedSettings): void {
+    if (collect.interval !== this.#interval) this.#changedAt = this.#clock.monotonic();
     this.#collector.setTimeout(collect.timeout);
     this.#spool.setInterval(collect.interval);
     this.#ticker.setInterval(collect.interval);

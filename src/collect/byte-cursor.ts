@@ -130,7 +130,7 @@ export class ByteCursor {
       if (this.#bytes[at] === byte) last = at;
     }
     if (last < 0) return undefined;
-    const text = this.#bytes.toString('utf8', this.#at, last).trim();
+    const text = this.#bytes.toString('utf8', this.#at, last).replace(/[ \t]+$/, '');
     this.#at = last + 1;
     return text;
   }

@@ -45,7 +45,10 @@ export class FilesystemDetailsCollector implements SlowCollector {
   async collect(deadline: Deadline): Promise<SlowResult> {
     const mounts = this.#readMounts();
     const isStuck = ({ point }: Mount) => this.#calls.outstanding.has(this.#pathOf(point));
-    const networkIsStuck = mounts.some((mount) => mount.network && isStuck(mount));
+    const known = new Set(mounts.map(({ point }) => this.#pathOf(point)));
+    // Unmounted lazily while it was asked: the call is still out, and has its slot.
+    const strayIsStuck = [...this.#calls.outstanding].some((path) => !known.has(path));
+    const networkIsStuck = strayIsStuck || mounts.some((mount) => mount.network && isStuck(mount));
     const localIsStuck = mounts.some((mount) => !mount.network && isStuck(mount));
     const isClosed = ({ network }: Mount) => localIsStuck || (network && networkIsStuck);
 
@@ -89,13 +92,18 @@ export class FilesystemDetailsCollector implements SlowCollector {
 
 function detailOf(mount: Mount, { total, used, percent }: NonNullable<ReturnType<typeof usageOf>>): FilesystemDetail {
   return {
-    mount: mount.point.slice(0, LONGEST_NAME),
-    device: mount.device.slice(0, LONGEST_NAME),
+    mount: cut(mount.point),
+    device: cut(mount.device),
     type: mount.type,
     total_gb: total,
     used_gb: used,
     percent,
   };
+}
+
+/** Half a character at the end would make the sample one that no reader takes. */
+function cut(name: string): string {
+  return name.slice(0, LONGEST_NAME).toWellFormed();
 }
 
 function problemOf(silent: readonly Mount[]): HostspoolError {

@@ -87,7 +87,7 @@ export class HostCollector {
       new CpuCollector(file('/proc/stat')),
       new MemoryCollector(file('/proc/meminfo'), file('/proc/zoneinfo')),
       new NetworkCollector(file(perProcess(root, 'net/dev')), details),
-      new DisksCollector(file('/proc/diskstats'), `${root}/sys/block`, details),
+      new DisksCollector(new KernelFile(`${root}/proc/diskstats`, buffer, true), `${root}/sys/block`, details),
       new PressureCollector(file('/proc/pressure/cpu'), file('/proc/pressure/memory'), file('/proc/pressure/io')),
       new LoadCollector(file('/proc/loadavg')),
       new UptimeCollector(file('/proc/uptime')),

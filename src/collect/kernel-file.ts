@@ -21,8 +21,8 @@ const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS'])
 
 /**
  * A first read that brings less than this brought all. The kernel makes these texts a page at a time and stops where
- * the next entry does not fit: behind less than half a page that would be one of more than half a page. Only a table of
- * mounts may have such entries.
+ * the next entry does not fit: behind less than half a page that would be one of more than half a page. A table of
+ * mounts may have such entries, and that of disks, where one entry is a disk with all its partitions.
  */
 const CERTAINLY_WHOLE = 2048;
 

@@ -94,7 +94,7 @@ export class LocalMode implements Service {
   apply(settings: ResolvedSettings): void {
     this.#sampling.apply(settings);
     this.#stats.every(settings.log.stats_interval);
-    this.#settings = settings;
+    this.#settings = { ...settings, spool: this.#settings.spool };
   }
 
   condition(): Condition {

@@ -154,6 +154,11 @@ describe('usage', () => {
     expect(usageOf({ ...USAGE, bavail: 2 ** 64 - 5 })?.percent).toBe(100);
   });
 
+  it('is none of a filesystem that claims more than any reader takes', () => {
+    expect(usageOf({ ...USAGE, blocks: 2 ** 64, bfree: 2 ** 63, bavail: 2 ** 63 })).toBeUndefined();
+    expect(usageOf({ ...USAGE, blocks: 2 ** 60 / 4096, bfree: 0, bavail: 0 })).toMatchObject({ total: 2 ** 30 });
+  });
+
   it('is never negative when more is said to be free than there is', () => {
     expect(usageOf({ ...USAGE, bfree: USAGE.blocks * 2 })).toMatchObject({ used: 0, percent: 0 });
   });
@@ -202,6 +207,14 @@ describe('the filesystems of a host', () => {
     expect(await host.read()).toMatchObject({ disk_percent: 42.11, filesystems: [] });
   });
 
+  it('leave the root its slot where a dead one was unmounted lazily while it was asked', async () => {
+    using host = new Host();
+    host.statfs.hang(host.at('/mnt/archive'), host.at('/mnt/dav'));
+    await host.read();
+    host.tree.edit('proc/1/mountinfo', (table) => table.replaceAll(/^.* \/mnt\/archive.*\n/gm, ''));
+    for (let i = 0; i < 3; i++) expect(await host.read()).toMatchObject({ disk_percent: 42.11 });
+  });
+
   it('leave a slot to the root when a local one is stuck', async () => {
     using host = new Host();
     host.statfs.hang(host.at('/home'));
@@ -237,6 +250,16 @@ describe('the filesystems of a host', () => {
     expect(filesystems).toHaveLength(64);
     expect(JSON.stringify(filesystems).length).toBeLessThan(64 * 400);
   });
+});
+
+it('a name is cut between two characters, never within one', async () => {
+  using host = new Host();
+  host.tree.edit(
+    'proc/1/mountinfo',
+    (table) => `${table}70 29 8:32 / /${'x'.repeat(253)}😀/data rw - ext4 /dev/sdc rw\n`,
+  );
+  const cut = (await host.mounts()).find((mount) => mount.startsWith('/xxx'));
+  expect([cut?.length, cut?.isWellFormed()]).toEqual([255, true]);
 });
 
 describe('a thread pool that is full of stuck calls', () => {

@@ -22,6 +22,14 @@ async function networkOf(text: string, details = false) {
 }
 
 describe('the network', () => {
+  it.each(['\u2003', '\u2003lo', '\ufeff'])(
+    'counts an interface whose name is or begins with a blank to others: %j',
+    async (name) => {
+      const { sent, received } = await networkOf(line('    lo', 5, 5) + line(`  ${name}`, 100, 200));
+      expect([sent, received]).toEqual([200, 100]);
+    },
+  );
+
   it('is every interface but loopback, whatever their names are', async () => {
     const names = ['eth0', 'eth0:avahi', 'br-3f2a1b', 'veth@x', '  wg.0', 'ünïcode', 'lo0', 'lo:1', '42'];
     const text = names.map((name) => line(name, 10, 1)).join('') + line('    lo', 1_000_000, 1_000_000);
