@@ -12,7 +12,7 @@ import { formatDuration } from '../../lib/units.ts';
 import { readAuthorities } from '../../sink/sqlserver/connection-settings.ts';
 import { SqlServerInspection } from '../../sink/sqlserver/inspection.ts';
 import { refuseNewer } from '../../sink/sqlserver/migrator.ts';
-import { LOADING_RIGHTS, nameOfRight, RETENTION_RIGHTS } from '../../sink/sqlserver/rights.ts';
+import { LOADING_RIGHTS, MIGRATING_RIGHTS, nameOfRight, RETENTION_RIGHTS } from '../../sink/sqlserver/rights.ts';
 import { unreachable } from './brokers.ts';
 import { fileTimeLeft, timeLeft } from './certificate-time.ts';
 import { type Check, failed, failure, type Outcome, ok, unknown, warning } from './check.ts';
@@ -165,7 +165,8 @@ export class SqlServerChecks implements AsyncDisposable {
     const finding = applied.length === 0 ? 'there are no tables of hostspool yet' : `the schema lacks ${versions}`;
     const code = applied.length === 0 ? 'SINK_SCHEMA_MISSING' : 'SINK_SCHEMA_OLD';
     const { migrate } = this.#context.settings.writer;
-    if (migrate && (await this.#inspection.rights()).get('CREATE TABLE') === true) {
+    const has = migrate ? await this.#inspection.rights() : new Map<string, boolean | null>();
+    if (migrate && MIGRATING_RIGHTS.every((name) => has.get(name) === true)) {
       return warning(code, `${finding}; a writer makes them when it starts`, MIGRATE, detail);
     }
     const why = migrate ? 'this login may not make them' : 'writer.migrate is false';

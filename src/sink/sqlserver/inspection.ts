@@ -68,7 +68,7 @@ export class SqlServerInspection {
     }
   }
 
-  /** By the names of rights.ts, and `CREATE TABLE`; null where there is no such table. */
+  /** By the names of rights.ts; null where there is no such table. */
   async rights(): Promise<ReadonlyMap<string, boolean | null>> {
     const row = (await this.#row('check-rights')) ?? {};
     return new Map(Object.entries(row).map(([name, value]) => [name, value === null ? null : value === 1]));

@@ -25,13 +25,18 @@ export function nameOfRight({ table, right }: TableRight): string {
   return `${right} on ${table}`;
 }
 
-/** A column per right, by its name: 1, 0, or NULL where there is no such table; and whether tables may be made, and written to. */
+/** For a migration. Whoever makes a table in dbo does not own it, and has to write the migration's row into one. */
+const MIGRATING: Readonly<Record<string, string>> = {
+  'CREATE TABLE': "QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE TABLE'",
+  'INSERT on dbo': "N'dbo', N'SCHEMA', N'INSERT'",
+};
+export const MIGRATING_RIGHTS: readonly string[] = Object.keys(MIGRATING);
+
+/** A column per right, by its name: 1, 0, or NULL where there is no such table. */
 export function rightsText(): string {
   const columns = [...LOADING_RIGHTS, ...RETENTION_RIGHTS].map(
     (each) => `HAS_PERMS_BY_NAME(N'dbo.${each.table}', N'OBJECT', N'${each.right}') AS [${nameOfRight(each)}]`,
   );
-  // Whoever makes a table in dbo does not own it: a migration writes its row into one, too.
-  columns.push(`CASE WHEN HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CREATE TABLE') = 1
-    AND HAS_PERMS_BY_NAME(N'dbo', N'SCHEMA', N'INSERT') = 1 THEN 1 ELSE 0 END AS [CREATE TABLE]`);
+  for (const [name, asked] of Object.entries(MIGRATING)) columns.push(`HAS_PERMS_BY_NAME(${asked}) AS [${name}]`);
   return `SELECT ${columns.join(',\n  ')};`;
 }

@@ -3,7 +3,7 @@ import type { Column } from '../tokens.ts';
 import type { Value } from '../types.ts';
 import type { Step } from './steps.ts';
 
-const RIGHT = /HAS_PERMS_BY_NAME\((N'dbo\.(\w+)'|[^,]*), [^)]*\) AS \[([^\]]+)\]/g;
+const RIGHT = /HAS_PERMS_BY_NAME\((?:N'dbo\.(\w+)'|[^,]*), [^)]*\) AS \[([^\]]+)\]/g;
 
 const int = (name: string): Column => ({ name, type: { name: 'int' }, nullable: true });
 const text = (name: string, length: number): Column => ({ name, type: { name: 'nvarchar', length }, nullable: true });
@@ -14,15 +14,15 @@ const rights: Step = {
   run: ({ connection, sql }) => {
     const { rights, store } = connection.server;
     const found = connection.handle.prepare("SELECT 1 FROM main.sqlite_master WHERE type = 'table' AND name = ?");
-    const asked = [...sql.replaceAll('DB_NAME()', 'DB_NAME').matchAll(RIGHT)];
-    const row = asked.map(([, , table, name = '']): Value => {
-      if (name === 'CREATE TABLE') return Number(rights.createTables);
+    const asked = [...sql.matchAll(RIGHT)];
+    const row = asked.map(([, table, name = '']): Value => {
+      if (name === 'CREATE TABLE' || name === 'INSERT on dbo') return Number(rights.createTables);
       if (name === 'CREATE ANY DATABASE') return Number(rights.createDatabases);
       if (table === undefined || found.get(table) === undefined) return null;
       return Number(!(rights.denied ?? []).includes(name));
     });
     if (!store.has(connection.database)) throw new Error('the database is gone');
-    return { set: { columns: asked.map(([, , , name = '']) => int(name)), rows: [row] } };
+    return { set: { columns: asked.map(([, , name = '']) => int(name)), rows: [row] } };
   },
 };
 

@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ROLES } from '../../../../src/sink/sqlserver/migrations.ts';
-import { LOADING_RIGHTS, nameOfRight, RETENTION_RIGHTS, rightsText } from '../../../../src/sink/sqlserver/rights.ts';
+import {
+  LOADING_RIGHTS,
+  MIGRATING_RIGHTS,
+  nameOfRight,
+  RETENTION_RIGHTS,
+  rightsText,
+} from '../../../../src/sink/sqlserver/rights.ts';
 
 /** For the commands of a person, which a writer does not run. */
 const FOR_RESETS = ['UPDATE on offset_holes', 'DELETE on offset_holes'];
@@ -17,6 +23,8 @@ describe('the rights that the check asks about', () => {
 
   it('are each a column of one row', () => {
     expect(rightsText()).toContain("HAS_PERMS_BY_NAME(N'dbo.runs', N'OBJECT', N'UPDATE') AS [UPDATE on runs]");
-    expect(rightsText().match(/ AS \[/g)).toHaveLength(LOADING_RIGHTS.length + RETENTION_RIGHTS.length + 1);
+    expect(rightsText().match(/ AS \[/g)).toHaveLength(
+      LOADING_RIGHTS.length + RETENTION_RIGHTS.length + MIGRATING_RIGHTS.length,
+    );
   });
 });
