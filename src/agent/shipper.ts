@@ -75,7 +75,7 @@ const LATENCY_BOUNDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 300, 3600, 86_400];
 /** Errors that speak of the samples, not of the way to Kafka. */
 const REFUSALS: ReadonlySet<string> = new Set(['KAFKA_MESSAGE_TOO_LARGE', 'KAFKA_INVALID_RECORD']);
 
-/** From so many samples on that are refused with none taken in between, they are given up one at a time. */
+/** From so many samples on that are refused with none taken in between, they are given up slowly. */
 const MOST_REFUSED_IN_A_ROW = 10;
 /** Between two of those, ms: faster than an agent takes them, so that one whose every sample is too large gets on. */
 const REFUSAL_PAUSE_MS = 250;

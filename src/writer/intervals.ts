@@ -200,17 +200,20 @@ export class Intervals implements FetchTarget {
     this.#loadEnded();
   }
 
-  /** The parts were not loaded, and the database is not where it was thought to be: these are its offsets. */
-  fenced(parts: readonly Part[], stored: ReadonlyMap<number, StoredOffset>): void {
+  /** The parts were not loaded. These are the database's offsets; answers whether any is not where it was thought to be. */
+  reconcile(parts: readonly Part[], stored: ReadonlyMap<number, StoredOffset>): boolean {
+    let isAnyMoved = false;
     for (const part of parts) this.#byPartition.get(part.partition)?.putBack(part);
     for (const interval of this.#intervals) {
       const { partition } = interval;
       const outcome = interval.reconcile(stored.get(partition));
       if (outcome !== 'as expected') {
+        isAnyMoved = true;
         this.#options.log.info({ event: 'offset_moved', partition, outcome, stored: stored.get(partition)?.next });
       }
     }
     this.#loadEnded();
+    return isAnyMoved;
   }
 
   /** A move that moves nothing, for a load without messages; undefined where no partition has an offset yet. */

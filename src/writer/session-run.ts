@@ -150,7 +150,7 @@ export class SessionRun {
         continue;
       }
       if (batch === 'offsets') {
-        await this.#readAgain(intervals, [], ended);
+        await this.#compare(intervals, ended);
         continue;
       }
       const end = await this.#load(intervals, batch, ended);
@@ -250,15 +250,23 @@ export class SessionRun {
     );
   }
 
-  /** `parts`: those of a load that met the fence. */
-  async #readAgain(intervals: Intervals, parts: Batch['parts'], ended: AbortSignal): Promise<void> {
+  /** Where the offsets are others than what was loaded, so are the accounts and holes. */
+  async #compare(intervals: Intervals, ended: AbortSignal): Promise<void> {
+    const { loader, patience } = this.#options;
+    if (!(await this.#readAgain(intervals, [], ended))) return;
+    await patience.until('offsets_not_read', () => loader.beginSession(), ended);
+  }
+
+  /** `parts`: those of a load that met the fence. Answers whether the database has other offsets than were expected. */
+  async #readAgain(intervals: Intervals, parts: Batch['parts'], ended: AbortSignal): Promise<boolean> {
     const read = () => this.#readOffsets();
     const stored = await this.#options.patience.until('offsets_not_read', read, ended);
-    if (stored === undefined) return;
+    if (stored === undefined) return false;
     this.#compareLater();
-    intervals.fenced(parts, stored);
+    const isAnyMoved = intervals.reconcile(parts, stored);
     this.#session.wake();
     if (intervals.oldestAt === undefined) this.#options.health.progress(false);
+    return isAnyMoved;
   }
 
   #compareLater(): void {

@@ -422,17 +422,22 @@ describe('two writers that believe to own one partition', () => {
 describe('a database that has lost what it had committed', () => {
   it('gets it again within a minute, though nothing more comes to the partition', async () => {
     using world = new WritingWorld();
-    sent(world, 10);
+    const host = sent(world, 6);
     world.start();
     await world.untilLoaded();
-    const reader = { group: world.settings.kafka.group, topic: TOPIC };
-    const stored = (await world.database.readOffsets(reader)).get(0) as StoredOffset;
-    await world.database.resetOffsets(reader, [{ partition: 0, stored, next: 6 }], []);
-    await world.clock.advance(50_000);
-    expect(offsets(world)).toEqual([{ epoch: 0, next_offset: 6 }]);
-    await world.clock.advance(15_000);
+    const tables = ['server_metrics', 'runs', 'hosts', 'consumer_offsets'];
+    world.execute(tables.map((table) => `CREATE TABLE kept_${table} AS SELECT * FROM ${table};`).join('\n'));
+    for (let n = 0; n < 4; n++) host.send();
+    await world.untilLoaded();
+    const restore = (table: string) => `DELETE FROM ${table}; INSERT INTO ${table} SELECT * FROM kept_${table};`;
+    world.execute(`BEGIN; ${tables.map(restore).join('\n')} COMMIT;`);
+    expect([world.sums(), world.rows().length]).toEqual([{ received: 6, lost: 0, missing: 0 }, 6]);
+    await world.clock.advance(65_000);
+    expect([world.sums(), world.rows().length]).toEqual([{ received: 10, lost: 0, missing: 0 }, 10]);
     expect(offsets(world)).toEqual([{ epoch: 0, next_offset: 10 }]);
-    expect(world.sums()).toEqual({ received: 10, lost: 0, missing: 0 });
+    host.send();
+    await world.untilLoaded();
+    expect([world.sums(), world.rows().length]).toEqual([{ received: 11, lost: 0, missing: 0 }, 11]);
   });
 });
 
