@@ -168,13 +168,7 @@ class Story implements Disposable {
     if (fate === 'deadlock') faults.push({ at: 'before', error: lost('SINK_DEADLOCK') });
     else if (fate !== 'slow') faults.push({ at: fate, error: lost() });
     else {
-      faults.push({
-        at: 'instead',
-        does: async (load, sink) => {
-          await this.world.clock.sleep(3000);
-          return sink.load(load);
-        },
-      });
+      faults.push({ at: 'late', until: () => this.world.clock.sleep(3000) });
     }
   }
 

@@ -228,13 +228,7 @@ describe('two writers that believe to own one partition', () => {
     using world = new WritingWorld();
     const host = sent(world, 5);
     const sleeper = world.start();
-    sleeper.sink.faults.push({
-      at: 'instead',
-      does: async (load, sink) => {
-        await world.clock.sleep(60_000);
-        return sink.load(load);
-      },
-    });
+    sleeper.sink.faults.push({ at: 'late', until: () => world.clock.sleep(60_000) });
     await world.clock.advance(3000);
     world.start();
     await world.untilLoaded();
@@ -350,13 +344,7 @@ describe('two writers that believe to own one partition', () => {
       }
       for (let n = 0; n < 10; n++) host.send();
       const wakeUp = Promise.withResolvers<void>();
-      sleeper.sink.faults.push({
-        at: 'instead',
-        async does(load, sink) {
-          await wakeUp.promise;
-          return sink.load(load);
-        },
-      });
+      sleeper.sink.faults.push({ at: 'late', until: () => wakeUp.promise });
       await world.until(() => sleeper.sink.faults.length === 0, 'the one that will sleep loads');
       sleeper.consumer.stall();
       world.log.recreate();
@@ -367,13 +355,7 @@ describe('two writers that believe to own one partition', () => {
         'it is read',
       );
       const goOn = Promise.withResolvers<void>();
-      other.sink.faults.push({
-        at: 'instead',
-        async does(load, sink) {
-          await goOn.promise;
-          return sink.load(load);
-        },
-      });
+      other.sink.faults.push({ at: 'late', until: () => goOn.promise });
       for (let n = 0; n < 8; n++) host.send();
       await world.until(() => other.sink.faults.length === 0, 'the other loads what came');
       wakeUp.resolve();

@@ -27,13 +27,7 @@ describe('a session', () => {
     using world = new WritingWorld();
     const host = sent(world, 5);
     const { consumer, sink } = world.start();
-    sink.faults.push({
-      at: 'instead',
-      does: async (load, database) => {
-        await world.clock.sleep(20_000);
-        return database.load(load);
-      },
-    });
+    sink.faults.push({ at: 'late', until: () => world.clock.sleep(20_000) });
     await world.clock.advance(3000);
     consumer.assign([0]);
     await world.clock.advance(10_000);
@@ -102,13 +96,7 @@ describe('a session', () => {
     for (let n = 0; n < 300; n++) hot.send();
     quiet.send();
     const { sink } = world.start();
-    sink.faults.push({
-      at: 'instead',
-      does: async (load, database) => {
-        await world.clock.sleep(1000);
-        return database.load(load);
-      },
-    });
+    sink.faults.push({ at: 'late', until: () => world.clock.sleep(1000) });
     await world.untilLoaded();
     expect(Math.max(...sink.sizes)).toBe(40);
     const quietRow = world.rows().indexOf(quiet.taken[0]?.event_id as string);

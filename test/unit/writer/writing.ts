@@ -18,10 +18,11 @@ import { FakeConsumer, FakeLog } from '../../support/fake-log.ts';
 
 export const TOPIC = 'server-metrics';
 
-/** What a load meets: an error before it, an error after it was committed, or whatever a test does with it. */
+/** What a load meets: an error before it, an error after it was committed, a wait, or whatever a test does with it. */
 export type Fault =
   | { readonly at: 'before' | 'after'; readonly error: HostspoolError }
-  | { readonly at: 'instead'; readonly does: (load: Load, sink: Sink) => Promise<LoadOutcome> };
+  | { readonly at: 'late'; readonly until: () => Promise<unknown> }
+  | { readonly at: 'instead'; readonly does: () => Promise<LoadOutcome> };
 
 export class FaultySink implements Sink {
   readonly #sink: SqliteSink;
@@ -50,7 +51,8 @@ export class FaultySink implements Sink {
     if (refusal !== undefined) throw refusal;
     const fault = load.rehearsal === true ? undefined : this.faults.shift();
     if (fault?.at === 'before') throw fault.error;
-    if (fault?.at === 'instead') return fault.does(load, this.#sink);
+    if (fault?.at === 'late') await fault.until();
+    if (fault?.at === 'instead') return fault.does();
     const outcome = await this.#sink.load(load);
     if (fault?.at === 'after') throw fault.error;
     return outcome;
