@@ -45,9 +45,9 @@ export class FilesystemDetailsCollector implements SlowCollector {
   async collect(deadline: Deadline): Promise<SlowResult> {
     const mounts = this.#readMounts();
     const isStuck = ({ point }: Mount) => this.#calls.outstanding.has(this.#pathOf(point));
-    const known = new Set(mounts.map(({ point }) => this.#pathOf(point)));
+    const isMounted = (path: string) => mounts.some(({ point }) => this.#pathOf(point) === path);
     // Unmounted lazily while it was asked: the call is still out, and has its slot.
-    const strayIsStuck = [...this.#calls.outstanding].some((path) => !known.has(path));
+    const strayIsStuck = [...this.#calls.outstanding].some((path) => !isMounted(path));
     const networkIsStuck = strayIsStuck || mounts.some((mount) => mount.network && isStuck(mount));
     const localIsStuck = mounts.some((mount) => !mount.network && isStuck(mount));
     const isClosed = ({ network }: Mount) => localIsStuck || (network && networkIsStuck);

@@ -58,8 +58,8 @@ export async function produce(cluster: Cluster, request: ProduceRequest): Promis
         assertAcknowledged(await produceTo(broker, request, partitions), topic, partitions);
       }),
     );
-    const failed = sent.find(({ status }) => status === 'rejected');
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    const failed = sent.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   } catch (error) {
     if (mayBeStale(error)) await cluster.refreshMetadata();
     throw error;

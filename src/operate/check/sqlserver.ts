@@ -165,12 +165,16 @@ export class SqlServerChecks implements AsyncDisposable {
     const finding = applied.length === 0 ? 'there are no tables of hostspool yet' : `the schema lacks ${versions}`;
     const code = applied.length === 0 ? 'SINK_SCHEMA_MISSING' : 'SINK_SCHEMA_OLD';
     const { migrate } = this.#context.settings.writer;
-    const has = migrate ? await this.#inspection.rights() : new Map<string, boolean | null>();
-    if (migrate && MIGRATING_RIGHTS.every((name) => has.get(name) === true)) {
+    if (migrate && (await this.#mayMigrate())) {
       return warning(code, `${finding}; a writer makes them when it starts`, MIGRATE, detail);
     }
     const why = migrate ? 'this login may not make them' : 'writer.migrate is false';
     return failed(code, `${finding}, and ${why}`, MIGRATE, detail);
+  }
+
+  async #mayMigrate(): Promise<boolean> {
+    const has = await this.#inspection.rights();
+    return MIGRATING_RIGHTS.every((name) => has.get(name) === true);
   }
 
   async #rights(): Promise<Outcome> {
